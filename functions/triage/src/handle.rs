@@ -1,0 +1,323 @@
+//! The handler: a batch of messages to cases, whatever they came through and wherever the cases are kept.
+//!
+//! It may run twice with the same batch and may die between any two effects: a case is written before anybody is told, as
+//! `pending`, and whoever finds it so tells. A message is done when all its denials are accounted for and told of.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use access::{
+    denial::Denial,
+    diagnose::{Diagnosed, Setting, diagnose},
+    diagnosis::Response,
+    event::{self, Record},
+    triage::{self, Change, Documents, Found, Group, Now, Outcome, Planned, Tell},
+};
+use adapters::{
+    store::{Committed, Store, StoreError, Write},
+    telemetry::Metric,
+};
+use tracing::{error, info, warn};
+
+use crate::tell::{Channels, Telling};
+
+/// Everything that triage works with.
+#[derive(Debug)]
+pub struct Triage<S> {
+    /// Where cases are kept.
+    pub store: S,
+    /// Who is told, and how.
+    pub channels: Channels,
+    /// Grant mode and guardrails.
+    pub setting: Setting,
+    /// ARNs of the responder's own roles.
+    pub own_roles: Vec<String>,
+}
+
+/// How a batch was accounted for: `received = posted + joined + duplicate + held + ignored + failed`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The messages, by their place in the batch, that have to come again.
+    pub failed_messages: BTreeSet<usize>,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+/// What is counted, in the order of the identity, and the responder's own denials beside it.
+pub const COUNTED: [Metric; 8] = [
+    Metric::Received,
+    Metric::Posted,
+    Metric::Joined,
+    Metric::Duplicate,
+    Metric::Held,
+    Metric::Ignored,
+    Metric::Failed,
+    Metric::OwnDenials,
+];
+
+impl Report {
+    /// How many of one kind.
+    pub fn count(&self, metric: Metric) -> u64 {
+        self.counts.get(metric.name()).copied().unwrap_or(0)
+    }
+
+    /// Every count, for the metrics.
+    pub fn counts(&self) -> [(Metric, u64); 8] {
+        COUNTED.map(|metric| (metric, self.count(metric)))
+    }
+
+    fn add(&mut self, metric: Metric) {
+        *self.counts.entry(metric.name()).or_default() += 1;
+    }
+
+    fn fail(&mut self, message: usize) {
+        self.add(Metric::Failed);
+        self.failed_messages.insert(message);
+    }
+}
+
+/// How often a plan is made anew because somebody else wrote first.
+const TRIES: u32 = 8;
+/// With less than this left no new work is begun: what is not begun comes again whole.
+const RESERVE: Duration = Duration::from_millis(1500);
+
+impl<S: Store> Triage<S> {
+    /// Handles the messages of one batch, each the JSON text of an event in any of its wrappings.
+    pub async fn handle(&self, messages: &[&str], deadline: SystemTime) -> Report {
+        let mut report = Report::default();
+        let mut records: Vec<(usize, Record)> = Vec::with_capacity(messages.len());
+        for (message, body) in messages.iter().enumerate() {
+            let found = event::read(body);
+            if found.is_empty() {
+                // A log file or a batch without a record: nothing was refused, and nothing is lost.
+                info!(message, "an empty message");
+            }
+            for one in found {
+                report.add(Metric::Received);
+                match one {
+                    Ok(record) => records.push((message, record)),
+                    Err(why) => {
+                        warn!(message, %why, "not a record: left for the dead-letter queue");
+                        report.fail(message);
+                    }
+                }
+            }
+        }
+        let diagnosed = match self.diagnose_all(records, now(deadline)).await {
+            Ok(diagnosed) => diagnosed,
+            Err((messages, why)) => {
+                error!(%why, "the store can't be read");
+                messages.into_iter().for_each(|message| report.fail(message));
+                return report;
+            }
+        };
+        let mut to_post = Vec::with_capacity(diagnosed.len());
+        for (message, one) in diagnosed {
+            if triage::is_own(&one.denial, &self.own_roles) {
+                // Never a case: it would be one for every try. An alarm for the operators hangs on the metric.
+                if one.denial.refusal != access::denial::Refusal::NoError {
+                    report.add(Metric::OwnDenials);
+                    error!(action = one.diagnosis.action.as_deref(), rule = one.diagnosis.rule.id(), "this responder was refused");
+                }
+                report.add(Metric::Ignored);
+            } else if one.diagnosis.response == Response::Ignore {
+                report.add(Metric::Ignored);
+            } else {
+                to_post.push((message, one));
+            }
+        }
+        for group in triage::group(to_post) {
+            self.handle_group(group, deadline, &mut report).await;
+        }
+        report
+    }
+
+    /// Diagnoses every record. A denied IAM call without parameters is CloudTrail's only if the entity it names has an open case.
+    async fn diagnose_all(
+        &self,
+        records: Vec<(usize, Record)>,
+        now: Now,
+    ) -> Result<Vec<(usize, Diagnosed)>, (Vec<usize>, StoreError)> {
+        let entity = |record: &Record| {
+            // Only IAM's own events can need the look-up; making the facts twice for all others would cost more than it tells.
+            let is_iam = record.event_source.as_deref() == Some("iam.amazonaws.com");
+            if !is_iam {
+                return None;
+            }
+            triage::named_entity_key(&Denial::of(record.clone()))
+        };
+        let entities: Vec<Option<String>> = records.iter().map(|(_, record)| entity(record)).collect();
+        let wanted: Vec<String> = entities.iter().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let messages = || records.iter().map(|(message, _)| *message).collect::<Vec<_>>();
+        let open = self.entities_with_open_case(wanted, now).await.map_err(|why| (messages(), why))?;
+        let has_open_case = |entity: &Option<String>| entity.as_ref().is_some_and(|key| open.contains(key));
+        Ok(records
+            .into_iter()
+            .zip(entities)
+            .map(|((message, record), entity)| (message, diagnose(record, &self.setting, has_open_case(&entity))))
+            .collect())
+    }
+
+    async fn entities_with_open_case(&self, wanted: Vec<String>, now: Now) -> Result<BTreeSet<String>, StoreError> {
+        let mut open = BTreeSet::new();
+        if wanted.is_empty() {
+            return Ok(open);
+        }
+        let files = self.read(&wanted).await?;
+        let mut cases_of: HashMap<String, Vec<String>> = HashMap::new();
+        for (entity, file) in &files {
+            cases_of.insert(entity.clone(), triage::recent_cases(file));
+        }
+        let keys: Vec<String> = cases_of.values().flatten().cloned().collect();
+        let cases = self.read(&keys).await?;
+        for (entity, keys) in cases_of {
+            if keys.iter().filter_map(|key| cases.get(key)).any(|case| triage::is_open_case(case, now.seconds())) {
+                open.insert(entity);
+            }
+        }
+        Ok(open)
+    }
+
+    /// Plans, commits and tells, until all denials of one principal are accounted for.
+    async fn handle_group(&self, mut group: Group, deadline: SystemTime, report: &mut Report) {
+        for attempt in 0..TRIES {
+            if group.cases.is_empty() {
+                return;
+            }
+            let now = now(deadline);
+            if remaining(deadline) < RESERVE {
+                warn!(cases = group.cases.len(), "no time left: these come again");
+                break;
+            }
+            let documents = match self.read(&triage::keys(&group, now)).await {
+                Ok(documents) => documents,
+                Err(why) => {
+                    error!(%why, "the store can't be read");
+                    break;
+                }
+            };
+            let mut left = BTreeSet::new();
+            for planned in triage::plan(&group, &documents, now) {
+                let cases: BTreeSet<String> = planned.outcomes.iter().map(|(arrival, _)| arrival.event.clone()).collect();
+                match self.commit(&planned.changes).await {
+                    Ok(Committed::Yes) => self.settle(planned, deadline, report).await,
+                    Ok(Committed::Conflict) => left.extend(cases),
+                    Err(why) => {
+                        error!(%why, "a case can't be written");
+                        planned.outcomes.iter().for_each(|(arrival, _)| report.fail(arrival.message));
+                    }
+                }
+            }
+            // What somebody else wrote in the meantime is read and planned again; the rest is done.
+            group.cases.retain_mut(|case| {
+                case.each.retain(|arrival| left.contains(&arrival.event));
+                !case.each.is_empty()
+            });
+            if !group.cases.is_empty() {
+                tokio::time::sleep(back_off(attempt)).await;
+            }
+        }
+        let unfinished = group.cases.iter().flat_map(|case| &case.each);
+        unfinished.for_each(|arrival| report.fail(arrival.message));
+    }
+
+    /// Tells whoever is to be told of what was written, then accounts for the denials.
+    async fn settle(&self, planned: Planned, deadline: SystemTime, report: &mut Report) {
+        let mut failed = false;
+        for tell in &planned.tell {
+            failed |= !self.tell(tell, deadline).await;
+        }
+        for (arrival, outcome) in planned.outcomes {
+            // A message whose notice did not go out comes again; its denials are in the case by then, and count as duplicates.
+            if failed {
+                report.fail(arrival.message);
+                continue;
+            }
+            match outcome {
+                Outcome::Posted => report.add(Metric::Posted),
+                Outcome::Joined => report.add(Metric::Joined),
+                Outcome::Duplicate => report.add(Metric::Duplicate),
+                Outcome::Held => report.add(Metric::Held),
+                Outcome::Waiting => report.fail(arrival.message),
+            }
+        }
+    }
+
+    /// Tells, and records that it was told. `false`: the notice is still pending.
+    async fn tell(&self, tell: &Tell, deadline: SystemTime) -> bool {
+        let telling = Telling { setting: &self.setting, deadline };
+        let (key, outcome) = match tell {
+            Tell::Case(case, beside) => {
+                let thread = self.thread(case.shown_under.as_deref()).await;
+                (triage::case_key(&case.id), self.channels.tell_case(case, beside, thread.as_deref(), &telling).await)
+            }
+            Tell::Storm(storm) => (triage::storm_key(storm), self.channels.tell_storm(storm, &telling).await),
+            Tell::UpdateCase(case, beside) => {
+                self.channels.update_case(case, beside, &telling).await;
+                return true;
+            }
+            Tell::UpdateStorm(storm) => {
+                self.channels.update_storm(storm, &telling).await;
+                return true;
+            }
+        };
+        let is_sent = outcome.notice == access::case::NoticeState::Sent;
+        for attempt in 0..TRIES {
+            let Ok(documents) = self.read(std::slice::from_ref(&key)).await else { break };
+            let Some(change) = documents.get(&key).and_then(|found| triage::told(found, &key, &outcome)) else { break };
+            match self.commit(&[change]).await {
+                Ok(Committed::Yes) => return is_sent,
+                Ok(Committed::Conflict) => tokio::time::sleep(back_off(attempt)).await,
+                Err(why) => {
+                    error!(%why, "that a notice was sent can't be written");
+                    break;
+                }
+            }
+        }
+        // Told but not written so: it will be told again, which is better than not at all.
+        false
+    }
+
+    /// The Slack message of the case that another is shown under, once there is one.
+    async fn thread(&self, case: Option<&str>) -> Option<String> {
+        let key = triage::case_key(case?);
+        let documents = self.read(std::slice::from_ref(&key)).await.ok()?;
+        let case: access::case::Case = serde_json::from_str(&documents.get(&key)?.body).ok()?;
+        case.told.slack.map(|message| message.ts).filter(|ts| !ts.is_empty())
+    }
+
+    async fn read(&self, keys: &[String]) -> Result<Documents, StoreError> {
+        let documents = self.store.read(keys).await?;
+        Ok(documents.into_iter().map(|d| (d.key, Found { version: d.version, body: d.body })).collect())
+    }
+
+    async fn commit(&self, changes: &[Change]) -> Result<Committed, StoreError> {
+        if changes.is_empty() {
+            return Ok(Committed::Yes);
+        }
+        let writes: Vec<Write> = changes
+            .iter()
+            .map(|c| Write { key: c.key.clone(), expected: c.expected, body: c.body.clone(), expires: c.expires })
+            .collect();
+        self.store.commit(&writes).await
+    }
+}
+
+fn now(deadline: SystemTime) -> Now {
+    Now { ms: since_1970(SystemTime::now()), deadline_ms: since_1970(deadline) }
+}
+
+fn since_1970(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
+}
+
+fn remaining(deadline: SystemTime) -> Duration {
+    deadline.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO)
+}
+
+/// Longer each time, and different for two who met: the clock's last digits serve as chance.
+fn back_off(attempt: u32) -> Duration {
+    let chance = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos() / 1000 % 20);
+    Duration::from_millis(u64::from((10 << attempt.min(5)) + chance))
+}

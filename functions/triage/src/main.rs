@@ -1,0 +1,107 @@
+//! The deployed function: SQS's batches in, the messages that have to come again out.
+//!
+//! Nothing is made before it is needed (clients, TLS, the table), so that a cold start costs what an empty function's does. A
+//! setting that is wrong is found here, at the start, and said; the invocation then fails, and the queue keeps its messages.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use access::{diagnose::Setting, grant::GrantMode, guardrails::Guardrails, notice::sns};
+use adapters::{
+    config::{self, Config, SlackRoute},
+    secrets::Secrets,
+    slack::{self, Slack},
+    sns::Publisher,
+    store::dynamodb::DynamoStore,
+    telemetry,
+};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use triage::{
+    handle::Triage,
+    tell::{Channel, Channels},
+};
+
+/// The most that one try of a call to Slack may take.
+const SLACK_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init(std::env::var("TRAILPASS_LOG").ok().as_deref(), telemetry::Output::Stdout);
+    let config = Config::read(|name| std::env::var(name).ok())?;
+    let allow_direct_invoke = config.allow_direct_invoke;
+    let triage = assemble(config)?;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(&triage, event, allow_direct_invoke).await)).await
+}
+
+/// Takes a batch of SQS; a bare event only where the stack allows a developer's hand to send one.
+async fn answer(triage: &Triage<DynamoStore>, event: LambdaEvent<Value>, allow_direct_invoke: bool) -> Result<Value, Error> {
+    let deadline = event.context.deadline();
+    let is_batch = event.payload.pointer("/Records/0/eventSource").and_then(Value::as_str) == Some("aws:sqs");
+    if is_batch {
+        let batch: SqsEvent = serde_json::from_value(event.payload)?;
+        let bodies: Vec<&str> = batch.records.iter().map(|message| message.body.as_deref().unwrap_or_default()).collect();
+        let report = triage.handle(&bodies, deadline).await;
+        telemetry::emit("triage", milliseconds(SystemTime::now()), &report.counts());
+        // An id that is missing would fail the whole batch, which is what should happen then.
+        let mut response = SqsBatchResponse::default();
+        response.batch_item_failures = report
+            .failed_messages
+            .iter()
+            .filter_map(|&at| batch.records.get(at))
+            .map(|message| {
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = message.message_id.clone().unwrap_or_default();
+                failure
+            })
+            .collect();
+        return Ok(serde_json::to_value(response)?);
+    }
+    if !allow_direct_invoke {
+        return Err("only SQS may send events here: AllowDirectInvoke is off".into());
+    }
+    let body = event.payload.to_string();
+    let report = triage.handle(&[&body], deadline).await;
+    telemetry::emit("triage", milliseconds(SystemTime::now()), &report.counts());
+    if report.failed_messages.is_empty() { Ok(Value::Null) } else { Err("the event could not be handled: see the log".into()) }
+}
+
+fn assemble(config: Config) -> Result<Triage<DynamoStore>, Error> {
+    let guardrails = config.guardrails.as_deref().map(Guardrails::from_json).transpose()?.unwrap_or_default();
+    let publisher = Arc::new(Publisher::new());
+    let secrets = Arc::new(Secrets::new());
+    let api = config.slack_api.as_deref().unwrap_or(slack::API);
+    let slack = Slack::new(api, SLACK_TIMEOUT)?;
+    let channels = |audience: config::Audience| -> Vec<Channel> {
+        let topic = audience.topic.map(|topic| Channel::Sns {
+            topic_arn: topic.arn,
+            format: match topic.format {
+                config::TopicFormat::Email => sns::TopicFormat::Email,
+                config::TopicFormat::AmazonQ => sns::TopicFormat::AmazonQ,
+            },
+            publisher: Arc::clone(&publisher),
+        });
+        let slack = audience.slack.map(|route| match route {
+            SlackRoute::Bot { token_secret, channel } => {
+                Channel::SlackBot { slack: slack.clone(), token_secret, channel, secrets: Arc::clone(&secrets) }
+            }
+            SlackRoute::Webhook { url_secret } => {
+                Channel::SlackWebhook { slack: slack.clone(), url_secret, secrets: Arc::clone(&secrets) }
+            }
+        });
+        topic.into_iter().chain(slack).collect()
+    };
+    Ok(Triage {
+        store: DynamoStore::new(config.table),
+        channels: Channels { notices: channels(config.notices), alarms: channels(config.alarms), pages: None },
+        setting: Setting { mode: GrantMode::None, guardrails },
+        own_roles: config.own_roles,
+    })
+}
+
+fn milliseconds(time: SystemTime) -> i64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
+}

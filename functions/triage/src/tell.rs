@@ -1,0 +1,329 @@
+//! Telling: a case's notice to every channel of its audience, each at least once.
+//!
+//! The topic comes first: it is the one that queues. What has been told is remembered channel by channel, so that a second try
+//! after a failure only does what is missing.
+
+use std::time::SystemTime;
+
+use access::{
+    case::{Audience, Case, NoticeState, Told},
+    diagnose::{Setting, diagnose},
+    notice::{CaseFacts, Notice, Together, storm::Storm, text},
+    triage::{RecentCase, StormFile},
+};
+use tracing::{error, info, warn};
+
+#[cfg(feature = "aws")]
+use access::{
+    case::SlackMessage,
+    notice::{slack, sns},
+};
+#[cfg(feature = "aws")]
+use adapters::{
+    secrets::{Secret, Secrets},
+    slack::{Posted, Slack, SlackError},
+    sns::{PublishRequest, Publisher},
+};
+
+/// Who is told of what.
+#[derive(Debug, Default)]
+pub struct Channels {
+    /// For administrators.
+    pub notices: Vec<Channel>,
+    /// For the security team.
+    pub alarms: Vec<Channel>,
+    /// Where a case can be read: its address is this and the case's id.
+    pub pages: Option<String>,
+}
+
+/// One way to tell people.
+#[derive(Debug)]
+pub enum Channel {
+    /// Standard output, on one machine.
+    Terminal(text::Style),
+    /// An SNS topic.
+    #[cfg(feature = "aws")]
+    Sns {
+        /// Its ARN.
+        topic_arn: String,
+        /// Who reads it.
+        format: sns::TopicFormat,
+        /// The client, made on first use.
+        publisher: std::sync::Arc<Publisher>,
+    },
+    /// A channel in Slack, by the bot's token: its messages can be updated.
+    #[cfg(feature = "aws")]
+    SlackBot {
+        /// Slack's API.
+        slack: Slack,
+        /// The secret that holds the token.
+        token_secret: String,
+        /// The channel's id.
+        channel: String,
+        /// Where secrets are read.
+        secrets: std::sync::Arc<Secrets>,
+    },
+    /// An incoming webhook of Slack, which can only post.
+    #[cfg(feature = "aws")]
+    SlackWebhook {
+        /// Slack's API.
+        slack: Slack,
+        /// The secret that holds the address.
+        url_secret: String,
+        /// Where secrets are read.
+        secrets: std::sync::Arc<Secrets>,
+    },
+}
+
+/// What telling depends on beside the case.
+#[derive(Debug, Clone, Copy)]
+pub struct Telling<'a> {
+    /// The diagnosis is computed again from the case's record with this.
+    pub setting: &'a Setting,
+    /// When this invocation is ended by force.
+    pub deadline: SystemTime,
+}
+
+/// A notice that is written when a channel asks for it.
+enum Message<'a> {
+    Case(&'a Notice<'a>),
+    Storm(&'a Storm<'a>),
+}
+
+impl Channels {
+    /// Tells of a case. What is returned is to be written into it; `Pending` if somebody has not been told.
+    pub async fn tell_case(&self, case: &Case, beside: &[RecentCase], thread: Option<&str>, telling: &Telling<'_>) -> Told {
+        let shown = Shown::of(case, beside, self, telling);
+        let told = self.tell(case.audience, &case.told, Message::Case(&shown.notice(case)), thread, telling).await;
+        if told.notice == NoticeState::Sent {
+            info!(case = case.id, rule = shown.diagnosed.diagnosis.rule.id(), audience = case.audience.word(), "told");
+        }
+        told
+    }
+
+    /// Tells of a storm.
+    pub async fn tell_storm(&self, storm: &StormFile, telling: &Telling<'_>) -> Told {
+        let began = storm.began();
+        self.tell(storm.audience, &storm.told, Message::Storm(&storm.storm(&began)), None, telling).await
+    }
+
+    /// Brings a case's message up to date. It is a courtesy: if it fails, the next denial's does the same.
+    pub async fn update_case(&self, case: &Case, beside: &[RecentCase], telling: &Telling<'_>) {
+        let shown = Shown::of(case, beside, self, telling);
+        self.update(case.audience, &case.told, Message::Case(&shown.notice(case)), telling).await;
+    }
+
+    /// Brings a storm's message up to date.
+    pub async fn update_storm(&self, storm: &StormFile, telling: &Telling<'_>) {
+        let began = storm.began();
+        self.update(storm.audience, &storm.told, Message::Storm(&storm.storm(&began)), telling).await;
+    }
+
+    fn of(&self, audience: Audience) -> &[Channel] {
+        match audience {
+            Audience::Notices => &self.notices,
+            Audience::Alarms => &self.alarms,
+        }
+    }
+
+    async fn tell(
+        &self,
+        audience: Audience,
+        before: &Told,
+        message: Message<'_>,
+        thread: Option<&str>,
+        telling: &Telling<'_>,
+    ) -> Told {
+        let mut told = Told { notice: NoticeState::Sent, lease_until: 0, updated_at: since_1970(), ..before.clone() };
+        let channels = self.of(audience);
+        if channels.is_empty() {
+            warn!(audience = audience.word(), "nobody is configured to be told");
+        }
+        for channel in channels {
+            if let Err(why) = channel.tell(&message, thread, &mut told, telling).await {
+                error!(why, audience = audience.word(), "a notice could not be sent, and will be tried again");
+                told.notice = NoticeState::Pending;
+            }
+        }
+        told
+    }
+
+    #[cfg_attr(not(feature = "aws"), allow(unused_variables, reason = "only Slack's messages can be updated"))]
+    async fn update(&self, audience: Audience, told: &Told, message: Message<'_>, telling: &Telling<'_>) {
+        #[cfg(feature = "aws")]
+        for channel in self.of(audience) {
+            if let (Channel::SlackBot { slack, token_secret, secrets, .. }, Some(posted)) = (channel, &told.slack) {
+                let posted = Posted { channel: posted.channel.clone(), ts: posted.ts.clone() };
+                let body = message.slack();
+                let updated = with_secret(secrets, token_secret, async |token: &Secret| {
+                    slack.update(token, &posted, &body, instant(telling.deadline)).await
+                });
+                if let Err(why) = updated.await {
+                    warn!(why, "a message in Slack could not be updated");
+                }
+            }
+        }
+    }
+}
+
+impl Channel {
+    #[cfg_attr(not(feature = "aws"), allow(unused_variables, reason = "the terminal neither threads nor fails"))]
+    async fn tell(
+        &self,
+        message: &Message<'_>,
+        thread: Option<&str>,
+        told: &mut Told,
+        telling: &Telling<'_>,
+    ) -> Result<(), String> {
+        match self {
+            Self::Terminal(style) => {
+                println!("{}", message.text(*style));
+                Ok(())
+            }
+            #[cfg(feature = "aws")]
+            Self::Sns { .. } if told.sns.is_some() => Ok(()),
+            #[cfg(feature = "aws")]
+            Self::Sns { topic_arn, format, publisher } => {
+                let publish = message.sns(*format);
+                let request =
+                    PublishRequest {
+                    subject: publish.subject,
+                    message: publish.message,
+                    attributes: publish.attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+                };
+                let id = publisher.publish(topic_arn, &request).await.map_err(|e| format!("SNS: {e}"))?;
+                told.sns = Some(id);
+                Ok(())
+            }
+            #[cfg(feature = "aws")]
+            Self::SlackBot { .. } | Self::SlackWebhook { .. } if told.slack.is_some() => Ok(()),
+            #[cfg(feature = "aws")]
+            Self::SlackBot { slack, token_secret, channel, secrets } => {
+                let mut body = message.slack();
+                if let (Some(thread), Some(fields)) = (thread, body.as_object_mut()) {
+                    fields.insert("thread_ts".to_owned(), thread.into());
+                }
+                let posted = with_secret(secrets, token_secret, async |token: &Secret| {
+                    slack.post(token, channel, &body, instant(telling.deadline)).await
+                });
+                let Posted { channel, ts } = posted.await?;
+                told.slack = Some(SlackMessage { channel, ts });
+                Ok(())
+            }
+            #[cfg(feature = "aws")]
+            Self::SlackWebhook { slack, url_secret, secrets } => {
+                let body = message.slack();
+                let posted = with_secret(secrets, url_secret, async |url: &Secret| {
+                    slack.webhook(url, &body, instant(telling.deadline)).await
+                });
+                posted.await?;
+                told.slack = Some(SlackMessage { channel: "webhook".to_owned(), ts: String::new() });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Calls with a secret; once more with a fresh one where the first was refused, since secrets are rotated.
+#[cfg(feature = "aws")]
+async fn with_secret<T>(
+    secrets: &Secrets,
+    name: &str,
+    call: impl AsyncFn(&Secret) -> Result<T, SlackError>,
+) -> Result<T, String> {
+    let now = std::time::Instant::now();
+    let secret = secrets.get(name, now).await.map_err(|e| e.to_string())?;
+    match call(&secret).await {
+        Err(refused) if refused.is_bad_token() => {
+            match secrets.refresh(name, &secret, now).await.map_err(|e| e.to_string())? {
+                Some(fresh) => call(&fresh).await.map_err(|e| e.to_string()),
+                None => Err(refused.to_string()),
+            }
+        }
+        result => result.map_err(|e| e.to_string()),
+    }
+}
+
+/// The moment until which a channel may be tried: a little before the end, so that the result can still be written.
+#[cfg(feature = "aws")]
+fn instant(deadline: SystemTime) -> std::time::Instant {
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    std::time::Instant::now() + left.saturating_sub(std::time::Duration::from_millis(1000))
+}
+
+impl Message<'_> {
+    fn text(&self, style: text::Style) -> String {
+        match self {
+            Self::Case(notice) => text::write(notice, style),
+            Self::Storm(storm) => storm.text(style),
+        }
+    }
+
+    #[cfg(feature = "aws")]
+    fn slack(&self) -> serde_json::Value {
+        match self {
+            Self::Case(notice) => slack::message(notice),
+            Self::Storm(storm) => storm.slack(),
+        }
+    }
+
+    #[cfg(feature = "aws")]
+    fn sns(&self, format: sns::TopicFormat) -> sns::Publish {
+        match self {
+            Self::Case(notice) => sns::publish(notice, format),
+            Self::Storm(storm) => storm.publish(format),
+        }
+    }
+}
+
+/// What a case's notice is written from, computed from its record anew.
+struct Shown {
+    diagnosed: access::diagnose::Diagnosed,
+    call: access::notice::Call,
+    together: Vec<Together>,
+    page_url: Option<String>,
+    mode: access::grant::GrantMode,
+}
+
+impl Shown {
+    fn of(case: &Case, beside: &[RecentCase], channels: &Channels, telling: &Telling<'_>) -> Self {
+        let diagnosed = diagnose(case.record.clone(), telling.setting, case.has_open_case);
+        Self {
+            call: diagnosed.call(),
+            diagnosed,
+            together: beside
+                .iter()
+                .map(|r| Together { id: r.id.clone(), action: r.action.clone(), resource: r.resource.clone() })
+                .collect(),
+            page_url: channels.pages.as_ref().map(|pages| format!("{pages}{}", case.id)),
+            mode: telling.setting.mode,
+        }
+    }
+
+    fn notice<'a>(&'a self, case: &'a Case) -> Notice<'a> {
+        Notice {
+            diagnosis: &self.diagnosed.diagnosis,
+            call: &self.call,
+            case: Some(CaseFacts {
+                id: &case.id,
+                count: case.count,
+                first_seen: &case.first_seen,
+                last_seen: &case.last_seen,
+                sessions: &case.sessions,
+                source_ips: &case.source_ips,
+                linked: case.linked.as_deref(),
+                together: &self.together,
+                page_url: self.page_url.as_deref(),
+            }),
+            grant_mode: self.mode,
+        }
+    }
+}
+
+fn since_1970() -> i64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_secs()).ok())
+        .unwrap_or(0)
+}

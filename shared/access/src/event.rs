@@ -1,0 +1,428 @@
+//! Records: what CloudTrail wrote about one call, taken out of whatever it was wrapped in.
+//!
+//! Nothing here is believed or judged. A field of an unexpected type counts as absent, since one odd field must not
+//! hide a denial; a value that is no record at all is an error, since a lost denial must not look like none.
+//! Fields: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::{Map, Value};
+
+/// One CloudTrail record, as far as Trailpass reads it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "the names are CloudTrail's own")]
+pub struct Record {
+    #[serde(rename = "eventID", deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    #[serde(rename = "sharedEventID", deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub shared_event_id: Option<String>,
+    #[serde(rename = "requestID", deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub event_version: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub event_time: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub event_source: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub event_name: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub aws_region: Option<String>,
+    #[serde(rename = "sourceIPAddress", deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub source_ip_address: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub recipient_account_id: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint_id: Option<String>,
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
+    pub user_identity: Option<UserIdentity>,
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
+    pub request_parameters: Option<Map<String, Value>>,
+    #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<Resource>,
+
+    // The members of the wrappings that records travel in. No record has members of these names, so one type reads both.
+    /// A log file's or a Lambda event's `Records`, `Messages` of `sqs receive-message`, `Events` of `lookup-events`.
+    #[serde(rename = "Records", alias = "Messages", alias = "Events", deserialize_with = "elements", skip_serializing)]
+    many: Option<Vec<Record>>,
+    /// EventBridge's `detail`, `Sns` of a Lambda event.
+    #[serde(rename = "detail", alias = "Sns", skip_serializing)]
+    inner: Option<Box<Record>>,
+    /// JSON in a string: SQS's `body`, SNS's `Message`, `CloudTrailEvent` of `lookup-events`.
+    #[serde(rename = "body", alias = "Body", alias = "Message", alias = "CloudTrailEvent", skip_serializing)]
+    quoted: Option<String>,
+}
+
+/// Who called. <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "the names are CloudTrail's own")]
+pub struct UserIdentity {
+    #[serde(rename = "type", deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub principal_id: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub invoked_by: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub identity_provider: Option<String>,
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
+    pub session_context: Option<SessionContext>,
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<OnBehalfOf>,
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
+    pub in_scope_of: Option<InScopeOf>,
+}
+
+/// How a session came about.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "the names are CloudTrail's own")]
+pub struct SessionContext {
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
+    pub session_issuer: Option<SessionIssuer>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub ec2_role_delivery: Option<String>,
+}
+
+/// The role or user that a session was made from; an empty object for a user with MFA.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "the names are CloudTrail's own")]
+pub struct SessionIssuer {
+    #[serde(rename = "type", deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub principal_id: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+}
+
+/// The Identity Center user behind a call.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "the names are CloudTrail's own")]
+pub struct OnBehalfOf {
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub identity_store_arn: Option<String>,
+}
+
+/// The workload (a Lambda function, an ECS task) that the credentials were issued to.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "the names are CloudTrail's own")]
+pub struct InScopeOf {
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub issuer_type: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub credentials_issued_to: Option<String>,
+}
+
+/// A resource that the service named in the record.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are CloudTrail's own")]
+pub struct Resource {
+    #[serde(rename = "ARN", alias = "arn", deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    #[serde(rename = "accountId", deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+}
+
+/// Why something in the input is no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotARecord {
+    /// Not JSON; with serde's words on what and where.
+    Json(String),
+    /// JSON, but neither a record nor a wrapping of one.
+    Form,
+    /// A wrapping inside a wrapping inside … .
+    TooDeep,
+}
+
+impl fmt::Display for NotARecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(why) => write!(f, "not JSON as CloudTrail writes it: {why}"),
+            Self::Form => f.write_str(
+                "neither a CloudTrail record nor an EventBridge event, log file, lookup-events output, SQS or SNS wrapping of one",
+            ),
+            Self::TooDeep => write!(f, "wrapped more than {DEEPEST} times"),
+        }
+    }
+}
+
+impl std::error::Error for NotARecord {}
+
+/// How many wrappings may lie around a record: SQS around SNS around EventBridge is three.
+const DEEPEST: usize = 4;
+
+/// Reads one JSON text: a record, or any wrapping that records travel in. One result for each thing found.
+pub fn read(json: &str) -> Vec<Result<Record, NotARecord>> {
+    let mut found = Vec::with_capacity(1);
+    read_into(json, 0, &mut found);
+    found
+}
+
+/// Takes the records out of a value that is parsed already.
+pub fn unwrap(outer: Record) -> Vec<Result<Record, NotARecord>> {
+    let mut found = Vec::with_capacity(1);
+    unwrap_into(outer, 0, &mut found);
+    found
+}
+
+fn read_into(json: &str, depth: usize, found: &mut Vec<Result<Record, NotARecord>>) {
+    match serde_json::from_str::<Record>(json) {
+        Ok(outer) => unwrap_into(outer, depth, found),
+        Err(e) => found.push(Err(NotARecord::Json(e.to_string()))),
+    }
+}
+
+fn unwrap_into(mut outer: Record, depth: usize, found: &mut Vec<Result<Record, NotARecord>>) {
+    if depth > DEEPEST {
+        found.push(Err(NotARecord::TooDeep));
+    } else if let Some(inner) = outer.inner.take() {
+        unwrap_into(*inner, depth + 1, found);
+    } else if let Some(many) = outer.many.take() {
+        many.into_iter().for_each(|one| unwrap_into(one, depth + 1, found));
+    } else if let Some(quoted) = outer.quoted.take() {
+        read_into(&quoted, depth + 1, found);
+    } else if outer.is_record() {
+        found.push(Ok(outer));
+    } else {
+        found.push(Err(NotARecord::Form));
+    }
+}
+
+impl Record {
+    /// Whether anything says that CloudTrail wrote this. Records without `userIdentity`, or with one of no type, exist.
+    fn is_record(&self) -> bool {
+        self.event_version.is_some()
+            || self.event_source.is_some()
+            || self.event_name.is_some()
+            || self.error_code.is_some()
+            || self.user_identity.is_some()
+    }
+
+    /// What is kept of a record with its case: everything that a diagnosis is made from, each part bounded.
+    pub fn kept(&self) -> Self {
+        let is_small = |value: &Value| match value {
+            Value::String(text) => text.len() <= 8192,
+            Value::Array(items) => items.len() <= 10 && items.iter().all(|i| i.as_str().is_some_and(|text| text.len() <= 2048)),
+            Value::Bool(_) | Value::Number(_) | Value::Null => true,
+            Value::Object(_) => false,
+        };
+        let request_parameters = self.request_parameters.as_ref().map(|parameters| {
+            parameters.iter().filter(|(_, value)| is_small(value)).take(64).map(|(k, v)| (k.clone(), v.clone())).collect()
+        });
+        Self { request_parameters, resources: self.resources.iter().take(10).cloned().collect(), ..self.clone() }
+    }
+
+    /// All that a bare sentence gives.
+    pub fn of_message(message: &str) -> Self {
+        Self { error_message: Some(message.to_owned()), ..Self::default() }
+    }
+
+    /// A string among the request's parameters, if it is there and not empty.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.request_parameters.as_ref()?.get(name)?.as_str().filter(|s| !s.is_empty())
+    }
+}
+
+/// A string, or nothing: another type counts as absent.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    deserializer.deserialize_any(Lenient(PhantomData::<String>))
+}
+
+/// An object, or nothing.
+fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    deserializer.deserialize_any(Lenient(PhantomData::<FromMap<T>>)).map(|found| found.map(|FromMap(value)| value))
+}
+
+/// The objects of a list; everything else in it is left out.
+fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let found = deserializer.deserialize_any(Lenient(PhantomData::<FromSeq<T>>))?;
+    Ok(found.map(|FromSeq(items)| items.into_iter().flatten().collect()).unwrap_or_default())
+}
+
+/// The elements of a wrapping: each that is no object becomes an empty record, which [`unwrap`] then reports.
+fn elements<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Record>>, D::Error> {
+    let found = deserializer.deserialize_any(Lenient(PhantomData::<FromSeq<Record>>))?;
+    Ok(Some(found.map(|FromSeq(items)| items.into_iter().map(Option::unwrap_or_default).collect()).unwrap_or_default()))
+}
+
+struct Lenient<T>(PhantomData<T>);
+struct FromMap<T>(T);
+struct FromSeq<T>(Vec<Option<T>>);
+
+/// What a lenient visitor makes of each JSON type; the default is to read past it.
+trait FromJson<'de>: Sized {
+    fn from_text(_text: &str) -> Option<Self> {
+        None
+    }
+    fn from_map<A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+    fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Option<Self>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
+
+impl FromJson<'_> for String {
+    fn from_text(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> FromJson<'de> for FromMap<T> {
+    fn from_map<A: MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(|value| Some(Self(value)))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> FromJson<'de> for FromSeq<T> {
+    fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Option<Self>, A::Error> {
+        struct Element<T>(Option<T>);
+        impl<'de, T: Deserialize<'de>> Deserialize<'de> for Element<T> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                object(deserializer).map(Self)
+            }
+        }
+        let mut items = Vec::new();
+        while let Some(Element(item)) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Some(Self(items)))
+    }
+}
+
+impl<'de, T: FromJson<'de>> Visitor<'de> for Lenient<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(T::from_text(text))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::from_map(map)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        T::from_seq(seq)
+    }
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = r#"{"eventVersion":"1.11","eventName":"GetTrail","errorCode":"AccessDenied","userIdentity":{"type":"IAMUser"}}"#;
+
+    fn names(json: &str) -> Vec<Option<String>> {
+        read(json).into_iter().map(|r| r.ok().and_then(|r| r.event_name)).collect()
+    }
+
+    #[test]
+    fn every_wrapping_is_taken_off() {
+        let quoted = serde_json::to_string(RECORD).unwrap();
+        let event = format!(r#"{{"version":"0","id":"x","detail-type":"AWS API Call via CloudTrail","detail":{RECORD}}}"#);
+        let quoted_event = serde_json::to_string(&event).unwrap();
+        let sns = format!(r#"{{"Type":"Notification","Message":{quoted_event}}}"#);
+        let quoted_sns = serde_json::to_string(&sns).unwrap();
+        for (form, json) in [
+            ("record", RECORD.to_owned()),
+            ("EventBridge", event),
+            ("log file", format!(r#"{{"Records":[{RECORD}]}}"#)),
+            ("lookup-events", format!(r#"{{"Events":[{{"EventId":"x","EventName":"GetTrail","CloudTrailEvent":{quoted}}}]}}"#)),
+            ("SQS, Lambda", format!(r#"{{"Records":[{{"messageId":"m","body":{quoted_event},"attributes":{{}}}}]}}"#)),
+            ("SQS, CLI", format!(r#"{{"Messages":[{{"MessageId":"m","Body":{quoted_event}}}]}}"#)),
+            ("SNS", sns),
+            ("SNS, Lambda", format!(r#"{{"Records":[{{"EventSource":"aws:sns","Sns":{{"Message":{quoted_event}}}}}]}}"#)),
+            ("SNS in SQS", format!(r#"{{"Records":[{{"body":{quoted_sns}}}]}}"#)),
+        ] {
+            assert_eq!(names(&json), [Some("GetTrail".to_owned())], "{form}");
+        }
+    }
+
+    #[test]
+    fn one_bad_element_does_not_hide_the_others() {
+        let found = read(&format!(r#"{{"Records":[7,{RECORD},{{}},{RECORD}]}}"#));
+        assert_eq!(found.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true, false, true]);
+        assert!(read("{\"Records\":[]}").is_empty());
+    }
+
+    #[test]
+    fn what_is_no_record_is_an_error() {
+        for json in ["", "7", "[]", "{}", "null", "\"text\"", "{\"Type\":\"x\"}", "{\"eventName\":", "{\"detail\":7}"] {
+            assert!(matches!(read(json).as_slice(), [Err(_)]), "{json}");
+        }
+        let mut deep = RECORD.to_owned();
+        for _ in 0..6 {
+            deep = format!(r#"{{"detail":{deep}}}"#);
+        }
+        assert_eq!(read(&deep), [Err(NotARecord::TooDeep)]);
+    }
+
+    #[test]
+    fn a_field_of_another_type_is_absent() {
+        let record = r#"{"eventName":7,"errorCode":["x"],"errorMessage":{"a":1},"awsRegion":null,"userIdentity":"root",
+            "requestParameters":[1],"resources":[1,{"ARN":"a"}],"eventSource":"s3.amazonaws.com","readOnly":true}"#;
+        let found = read(record).remove(0).unwrap();
+        assert_eq!(
+            found,
+            Record {
+                event_source: Some("s3.amazonaws.com".into()),
+                resources: vec![Resource { arn: Some("a".into()), account_id: None }],
+                ..Record::default()
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_kept_reads_back() {
+        let found = read(RECORD).remove(0).unwrap();
+        let kept = serde_json::to_string(&found).unwrap();
+        assert_eq!(read(&kept).remove(0).unwrap(), found);
+    }
+}

@@ -1,0 +1,26 @@
+//! The domain of Trailpass: what a refused CloudTrail call means, and what mends it.
+//!
+//! Pure: no I/O, no clock, no environment, no async, no SDK. `now` is a parameter.
+//!
+//! The steps, in order: [`event`] → [`message`] → [`denial`] → [`scope`] and [`classify`] → [`propose`] → [`diagnose`].
+//! The nouns they use: [`principal`], [`arn`], [`action`], [`policy_document`], [`guardrails`], [`grant`], [`case`],
+//! [`diagnosis`]. What people see: [`notice`] and [`commands`].
+
+pub mod action;
+pub mod arn;
+pub mod case;
+pub mod classify;
+pub mod commands;
+pub mod denial;
+pub mod diagnose;
+pub mod diagnosis;
+pub mod event;
+pub mod grant;
+pub mod guardrails;
+pub mod message;
+pub mod notice;
+pub mod policy_document;
+pub mod principal;
+pub mod propose;
+pub mod scope;
+pub mod triage;

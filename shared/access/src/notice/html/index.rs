@@ -1,0 +1,188 @@
+//! The list of cases: newest first, one row a case, an alarm at once seen as one.
+
+use maud::{Markup, display, html};
+
+use super::{escape, facts, shell, shown, words};
+use crate::{
+    diagnosis::{Diagnosis, Response},
+    notice::storm::Storm,
+};
+
+/// A row of the list.
+#[derive(Debug, Clone, Copy)]
+pub enum Row<'a> {
+    /// One case.
+    Case(CaseRow<'a>),
+    /// Everything beyond a budget.
+    Storm(&'a Storm<'a>),
+}
+
+/// What the list says about a case.
+#[derive(Debug, Clone, Copy)]
+pub struct CaseRow<'a> {
+    /// The case's id: its page is at `case/ID`.
+    pub id: &'a str,
+    /// Its first denial's.
+    pub diagnosis: &'a Diagnosis,
+    /// How many denials it holds.
+    pub count: u64,
+    /// The time of the last, ISO 8601, UTC.
+    pub last_seen: &'a str,
+}
+
+/// Where a denial can be sent, for whoever opens an empty list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Doors<'a> {
+    /// An address that takes a record by POST.
+    pub post: Option<&'a str>,
+    /// A folder that is watched.
+    pub folder: Option<&'a str>,
+}
+
+/// Longer lists are cut, and say so: a browser on a phone has to show this.
+const MOST: usize = 500;
+
+/// Writes the list.
+pub fn index(rows: &[Row<'_>], doors: Doors<'_>) -> String {
+    let mut rows = rows.to_vec();
+    // All times are CloudTrail's: UTC, of one width, so their order is the text's.
+    rows.sort_by(|a, b| b.time().cmp(a.time()));
+    let has_alarm = rows.iter().any(|row| row.response() == Response::RaiseAlarm);
+    let body = html! {
+        h1 { "Cases" }
+        @if rows.is_empty() {
+            (empty(doors))
+        } @else {
+            p.lead { (tally(&rows)) }
+            ol.cases role="list" {
+                @for row in rows.iter().take(MOST) {
+                    @match row {
+                        Row::Case(case) => { (case_row(case)) }
+                        Row::Storm(storm) => { (storm_row(storm)) }
+                    }
+                }
+            }
+            @if rows.len() > MOST { p.muted { (rows.len() - MOST) " older cases are not shown." } }
+        }
+    };
+    shell("Cases", has_alarm.then_some(Response::RaiseAlarm), false, &body)
+}
+
+impl Row<'_> {
+    fn time(&self) -> &str {
+        match self {
+            Row::Case(case) => case.last_seen,
+            Row::Storm(storm) => storm.opened_at,
+        }
+    }
+
+    fn response(&self) -> Response {
+        match self {
+            Row::Case(case) => case.diagnosis.response,
+            Row::Storm(storm) => storm.response(),
+        }
+    }
+}
+
+fn tally(rows: &[Row<'_>]) -> String {
+    let count = |response| rows.iter().filter(|row| row.response() == response).count();
+    let parts = [
+        (count(Response::RaiseAlarm), "alarm", "alarms"),
+        (count(Response::RequestApproval), "waits for an approval", "wait for an approval"),
+        (count(Response::SuggestFix), "is to be fixed by hand", "are to be fixed by hand"),
+        (count(Response::Ignore), "is ignored", "are ignored"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
+        .collect();
+    format!("{}. Newest first.", parts.join(", "))
+}
+
+fn case_row(case: &CaseRow<'_>) -> Markup {
+    let diagnosis = case.diagnosis;
+    let response = words::response(diagnosis.response);
+    let headline = facts::headline(diagnosis);
+    html! {
+        li class=(response) {
+            div {
+                span class={ "badge " (response) } { (words::badge(diagnosis.response)) }
+                h2 {
+                    @match escape::link_id(case.id) {
+                        Some(id) => { a href={ "case/" (id) } { (headline) } }
+                        None => { (headline) }
+                    }
+                }
+                p { (on(diagnosis)) }
+                p.muted {
+                    (facts::rule_sentence(diagnosis))
+                    @if let Some(cause) = facts::cause_short(&diagnosis.cause) { " Cause: " (cause) "." }
+                }
+            }
+            div.when {
+                @if case.count == 1 { "once" } @else { strong { (case.count) " times" } }
+                br;
+                (escape::time(case.last_seen))
+            }
+        }
+    }
+}
+
+/// On what, and where that does not say it: in which Region and account.
+fn on(diagnosis: &Diagnosis) -> Markup {
+    let resource = diagnosis.resource.as_deref().filter(|resource| !resource.is_empty());
+    html! {
+        @match resource {
+            Some("*") => { "on no resource in particular" }
+            Some(resource) => { "on " code { (display(shown(resource, escape::ARN))) } }
+            None => { "on a resource that is " (words::ABSENT) }
+        }
+        @if !resource.is_some_and(|resource| resource.starts_with("arn:")) {
+            ", Region " (display(facts::fact(diagnosis.region.as_deref(), escape::SHORT)))
+            ", account " (display(facts::fact(diagnosis.account_id.as_deref(), escape::SHORT)))
+        }
+    }
+}
+
+fn storm_row(storm: &Storm<'_>) -> Markup {
+    let response = words::response(storm.response());
+    html! {
+        li class=(response) {
+            div {
+                span class={ "badge " (response) } { @if storm.alarm { "Alarm" } @else { "Storm" } }
+                h2 { (storm.headline()) }
+                @if !storm.principals.is_empty() { p { "from " (facts::list(storm.principals, 5)) } }
+                p.muted { (storm.advice()) }
+            }
+            div.when { strong { (storm.held) " held" } br; "since " (escape::time(storm.opened_at)) }
+        }
+    }
+}
+
+fn empty(doors: Doors<'_>) -> Markup {
+    html! {
+        section.card aria-labelledby="empty" {
+            h2 id="empty" { "No denial has come in yet" }
+            p {
+                "A case appears here when CloudTrail refuses a call. A denial can be sent by hand in any form it has: a CloudTrail \
+                 record, an EventBridge event, a log file, or the output of "
+                code { "aws cloudtrail lookup-events" } "."
+            }
+            @if let Some(address) = doors.post {
+                p { "Over HTTP:" }
+                pre tabindex="0" role="region" aria-label="Command" {
+                    code { "curl --data-binary @denial.json " (display(escape::exact(address, escape::ARN))) }
+                }
+            }
+            @if let Some(folder) = doors.folder {
+                p { "Or put the file into this folder:" }
+                pre tabindex="0" role="region" aria-label="Folder" { code { (display(escape::exact(folder, escape::ARN))) } }
+            }
+            @if doors.post.is_none() && doors.folder.is_none() {
+                p { "To see what Trailpass makes of a record without keeping it:" }
+                pre tabindex="0" role="region" aria-label="Command" { code { "trailpass explain denial.json" } }
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The notice as a Slack message (Block Kit), for `chat.postMessage`, `chat.update` and incoming webhooks.
+//!
+//! Readable in ten seconds: a header, two columns of facts, why, the fix, what happens. There are no buttons. Every
+//! caller's value stands in a code span or in escaped words (`escape`), and every piece of markup is `verbatim`, so that
+//! Slack makes no links and no mentions by itself. The budgets below are counted after the escaping and add up to less
+//! than Slack takes for a whole message, even where every character has to be escaped.
+//! <https://docs.slack.dev/reference/block-kit/blocks> and, for the whole, slackapi/bolt-js#2509.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::{Notice, escape, escape::shown, facts, policy, words};
+use crate::diagnosis::{Apply, Diagnosis, Remedy, Response};
+
+/// Slack takes 150.
+const HEADER: usize = 148;
+/// A value in one of the two columns.
+const VALUE: usize = 260;
+/// A sentence of a section: why, a reason, a step.
+const SENTENCE: usize = 560;
+/// The policy, in a section that may hold 3,000.
+const POLICY: usize = 2_300;
+/// The line under the message.
+const CONTEXT: usize = 420;
+
+/// Writes the message: `text` for notifications and screen readers, `blocks` for everybody else.
+pub fn message(notice: &Notice<'_>) -> Value {
+    let diagnosis = notice.diagnosis;
+    let mut blocks = vec![header(diagnosis), fields(notice)];
+    blocks.push(labelled("Why", &facts::why(notice)));
+    if diagnosis.response == Response::RaiseAlarm {
+        alarm(&mut blocks, diagnosis);
+    } else {
+        fixes(&mut blocks, notice);
+    }
+    blocks.push(labelled("What happens now", words::what_happens(diagnosis.response)));
+    let caveats = facts::caveats(notice);
+    if !caveats.is_empty() {
+        blocks.push(context(&caveats.join(" ")));
+    }
+    if let Some(company) = company(notice) {
+        blocks.push(labelled("This principal's other cases", &company));
+    }
+    blocks.push(footer(notice));
+    envelope(&summary(diagnosis), blocks)
+}
+
+/// What Slack shows in a notification, where no block is shown.
+fn summary(diagnosis: &Diagnosis) -> String {
+    let mut text = format!("{}: ", words::shout(diagnosis.response));
+    escape::push_slack(&mut text, &shown(&diagnosis.summary, 300).to_string(), 600);
+    text
+}
+
+pub(super) fn envelope(text: &str, blocks: Vec<Value>) -> Value {
+    json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+}
+
+fn header(diagnosis: &Diagnosis) -> Value {
+    let sign = match diagnosis.response {
+        Response::RaiseAlarm => "🚨 ALARM 🚨",
+        Response::RequestApproval => "🔑 Approval asked:",
+        Response::SuggestFix => "🔧 Fix by hand:",
+        Response::Ignore => "Ignored:",
+    };
+    title(sign, &facts::headline(diagnosis))
+}
+
+pub(super) fn title(sign: &str, text: &str) -> Value {
+    let mut line = format!("{sign} ");
+    escape::push_slack(&mut line, text, HEADER - sign.chars().count() - 1);
+    // Our own signs need no emoji codes, and a caller's `:name:` must not become one.
+    json!({ "type": "header", "text": { "type": "plain_text", "text": line, "emoji": false } })
+}
+
+fn fields(notice: &Notice<'_>) -> Value {
+    let diagnosis = notice.diagnosis;
+    let mut seen = diagnosis.event_time.as_deref().map(escape::time).unwrap_or_else(|| words::ABSENT.to_owned());
+    if let Some(counter) = facts::counter(notice) {
+        let _ = write!(seen, " ({counter})");
+    }
+    let place = format!(
+        "{}, account {}",
+        facts::fact(diagnosis.region.as_deref(), escape::SHORT),
+        facts::fact(diagnosis.account_id.as_deref(), escape::SHORT)
+    );
+    let mut what = value(diagnosis.action.as_deref());
+    let level = facts::level(diagnosis);
+    if !level.is_empty() {
+        let _ = write!(what, "\n{level}");
+    }
+    let mut from = value(notice.call.source_ip.as_deref());
+    if let Some(agent) = notice.call.user_agent.as_deref().filter(|agent| !agent.trim().is_empty()) {
+        from.push_str("\nclient, as it calls itself: ");
+        escape::code(&mut from, &shown(agent, 100).to_string(), 120);
+    }
+    let resource = match diagnosis.resource.as_deref() {
+        Some("*") => "no resource in particular".to_owned(),
+        resource => value(resource),
+    };
+    json!({ "type": "section", "fields": [
+        field("Who", &words_of(&facts::who(diagnosis))),
+        field("From", &from),
+        field("What", &what),
+        field("On", &resource),
+        field("Where", &words_of(&place)),
+        field("When", &words_of(&seen)),
+    ] })
+}
+
+fn words_of(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    escape::prose(&mut out, text, VALUE);
+    out
+}
+
+fn value(value: Option<&str>) -> String {
+    match value.filter(|value| !value.trim().is_empty()) {
+        Some(value) => {
+            let mut out = String::with_capacity(value.len().min(VALUE) + 2);
+            escape::code(&mut out, &shown(value, VALUE).to_string(), VALUE);
+            out
+        }
+        None => words::ABSENT.to_owned(),
+    }
+}
+
+fn field(label: &str, text: &str) -> Value {
+    mrkdwn(format!("*{label}*\n{text}"))
+}
+
+fn mrkdwn(text: String) -> Value {
+    json!({ "type": "mrkdwn", "text": text, "verbatim": true })
+}
+
+fn section(text: String) -> Value {
+    json!({ "type": "section", "text": mrkdwn(text) })
+}
+
+fn labelled(label: &str, text: &str) -> Value {
+    let mut line = format!("*{label}:* ");
+    escape::prose(&mut line, text, SENTENCE);
+    section(line)
+}
+
+pub(super) fn plain(text: &str) -> Value {
+    let mut line = String::with_capacity(text.len() + 16);
+    escape::prose(&mut line, text, SENTENCE);
+    section(line)
+}
+
+fn context(text: &str) -> Value {
+    let mut line = String::with_capacity(text.len() + 16);
+    escape::prose(&mut line, text, CONTEXT);
+    json!({ "type": "context", "elements": [mrkdwn(line)] })
+}
+
+fn alarm(blocks: &mut Vec<Value>, diagnosis: &Diagnosis) {
+    let mut steps = String::from("*Check first:*");
+    for (index, step) in facts::checks(diagnosis).iter().enumerate() {
+        let _ = write!(steps, "\n{}. ", index + 1);
+        escape::prose(&mut steps, step, 320);
+    }
+    blocks.push(json!({ "type": "divider" }));
+    blocks.push(section(steps));
+    for remedy in diagnosis.remedies.iter().take(2) {
+        blocks.push(labelled("If it was meant", &format!("{}. {}", facts::order(remedy), facts::reason(remedy))));
+    }
+    blocks.push(json!({ "type": "divider" }));
+}
+
+fn fixes(blocks: &mut Vec<Value>, notice: &Notice<'_>) {
+    let Some((best, others)) = notice.diagnosis.remedies.split_first() else {
+        if notice.diagnosis.response != Response::Ignore {
+            blocks.push(labelled("Fix", "Trailpass knows none for this: read AWS's sentence and the documentation below."));
+        }
+        return;
+    };
+    let mut fix = String::from("*Fix:* ");
+    escape::prose(&mut fix, &format!("{}.", facts::order(best)), 300);
+    fix.push('\n');
+    escape::prose(&mut fix, &facts::reason(best), SENTENCE);
+    fix.push('\n');
+    fix.push_str(&facts::reach_and_risk(best));
+    blocks.push(section(fix));
+    if let Some(block) = document(notice, best) {
+        blocks.push(block);
+    }
+    if !others.is_empty() {
+        let mut list = String::from("*Or:*");
+        for remedy in others.iter().take(4) {
+            list.push_str("\n• ");
+            let by = if remedy.apply == Apply::OnApproval { "" } else { ", by hand" };
+            let line = format!("{}{by}. Reaches {}.", facts::order(remedy), words::reach(remedy.reach));
+            escape::prose(&mut list, &line, 300);
+        }
+        blocks.push(section(list));
+    }
+}
+
+/// The policy in a code block, cut at a line, with a word on where the rest is.
+fn document(notice: &Notice<'_>, remedy: &Remedy) -> Option<Value> {
+    let mut json = String::with_capacity(1_024);
+    policy::write(&mut json, remedy.policy.as_ref()?, "");
+    let mut text = String::from("```\n");
+    let mut left = POLICY;
+    let mut cut = 0;
+    for line in json.lines() {
+        let mut escaped = String::with_capacity(line.len() + 8);
+        escape::push_slack(&mut escaped, line, usize::MAX);
+        // Inside the JSON of the message every quote and backslash takes two characters.
+        let cost = escaped.chars().map(|c| if matches!(c, '"' | '\\') { 2 } else { 1 }).sum::<usize>() + 2;
+        if cut > 0 || cost > left {
+            cut += 1;
+            continue;
+        }
+        left -= cost;
+        text.push_str(&escaped);
+        text.push('\n');
+    }
+    text.push_str("```");
+    if cut > 0 {
+        let _ = write!(text, "\n_The policy is cut here, {cut} lines are missing: {}._", facts::whole_at(notice));
+    }
+    Some(section(text))
+}
+
+fn company(notice: &Notice<'_>) -> Option<String> {
+    let case = notice.case.as_ref()?;
+    let mut line = String::new();
+    if let Some(earlier) = case.linked {
+        let _ = write!(
+            line,
+            "Case {}: the same call, refused for another reason; that was mended, and the next policy showed. ",
+            shown(earlier, escape::SHORT)
+        );
+    }
+    for other in case.together.iter().take(4) {
+        let action = facts::fact(other.action.as_deref(), 80);
+        let _ = write!(line, "Case {}: {action}. ", shown(&other.id, escape::SHORT));
+    }
+    if case.together.len() > 4 {
+        let _ = write!(line, "And {} more within ten minutes.", case.together.len() - 4);
+    }
+    (!line.is_empty()).then_some(line)
+}
+
+fn footer(notice: &Notice<'_>) -> Value {
+    let diagnosis = notice.diagnosis;
+    let mut line = String::new();
+    if let Some(case) = &notice.case {
+        line.push_str("Case ");
+        escape::code(&mut line, &shown(case.id, escape::SHORT).to_string(), escape::SHORT);
+        if let Some(counter) = facts::counter(notice) {
+            let _ = write!(line, " · {counter}");
+        }
+        line.push_str(" · ");
+    }
+    let _ = write!(line, "Rule {} · <{}|AWS documentation>", diagnosis.rule.id(), diagnosis.documentation);
+    if let Some(url) = notice.case.as_ref().and_then(|case| case.page_url).and_then(escape::web_url) {
+        line.push_str(" · <");
+        escape::push_slack(&mut line, url, 2_400);
+        line.push_str("|Open the case>");
+    }
+    json!({ "type": "context", "elements": [mrkdwn(line)] })
+}

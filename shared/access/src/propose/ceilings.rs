@@ -1,0 +1,195 @@
+//! What somebody else's policy stops: explicit denies, boundaries, organization policies, endpoints, trusts, home Regions.
+//!
+//! These are other people's documents. A remedy says which one to look at and who owns it, and never holds a policy:
+//! what should change in a ceiling is not to be read off one refused call.
+
+use super::{account_target, by_hand, callers_target, is_organization_trail, last_part};
+use crate::{
+    action::ResourceType,
+    arn::Arn,
+    classify::Rule,
+    denial::Denial,
+    diagnosis::{Effect, Reach, Remedy, RemedyKind, Target, TargetKind},
+};
+
+pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
+    let is_explicit = denial.cause.effect == Effect::ExplicitDeny;
+    let verb = if is_explicit { "a statement in it denies the action" } else { "nothing in it allows the action" };
+    let everyone = Reach::EveryoneUnderPolicy;
+    let remedy = match rule {
+        Rule::IdentityDeny => by_hand(
+            denial,
+            RemedyKind::RemoveExplicitDeny,
+            everyone,
+            denying_policy(denial).unwrap_or_else(|| callers_target(denial).0),
+            "a statement denies the action, and no other policy can outweigh it: if the deny is a guardrail, leave it; if it is \
+             too wide, narrow that statement",
+        ),
+        Rule::Boundary => by_hand(
+            denial,
+            RemedyKind::ChangePermissionsBoundary,
+            everyone,
+            denying_policy(denial).unwrap_or_else(|| callers_target(denial).0),
+            format!("the caller's permissions boundary is the ceiling, and {verb}: adding permissions below it changes nothing"),
+        ),
+        Rule::SessionPolicy => by_hand(
+            denial,
+            RemedyKind::ChangeSessionPolicy,
+            Reach::OneSession,
+            callers_target(denial).0,
+            format!(
+                "the policy that was passed when the session was made is its ceiling, and {verb}: whoever makes the session \
+                 (a broker, an application, GetFederationToken) has to pass another"
+            ),
+        ),
+        Rule::ServiceControl => by_hand(
+            denial,
+            RemedyKind::ChangeServiceControlPolicy,
+            everyone,
+            organization(denial),
+            format!("an SCP is the organization's ceiling for this account, and {verb}: only the organization's administrators can say whether that is meant"),
+        ),
+        Rule::ResourceControl => by_hand(
+            denial,
+            RemedyKind::ChangeResourceControlPolicy,
+            everyone,
+            organization(denial),
+            format!("an RCP is the organization's ceiling for its resources, and {verb}: only the organization's administrators can say whether that is meant"),
+        ),
+        Rule::VpcEndpoint => by_hand(
+            denial,
+            RemedyKind::ChangeVpcEndpointPolicy,
+            everyone,
+            endpoint(denial),
+            "the call went through a VPC endpoint whose policy does not let it pass: change that policy, or call from outside it",
+        ),
+        Rule::ResourcePolicy if is_explicit => by_hand(
+            denial,
+            RemedyKind::RemoveExplicitDeny,
+            everyone,
+            resource(denial),
+            "the resource's own policy denies the action to this caller: narrow that statement, if it is not meant",
+        ),
+        Rule::ResourcePolicy => by_hand(
+            denial,
+            RemedyKind::PutResourcePolicy,
+            everyone,
+            resource(denial),
+            "the resource's own policy has to allow the caller",
+        ),
+        Rule::RoleTrust => by_hand(
+            denial,
+            RemedyKind::ChangeTrustPolicy,
+            everyone,
+            resource(denial),
+            format!("who may assume the role stands in its trust policy, and {}", if is_explicit { "a statement in it denies the caller" } else { "nothing in it lets the caller in" }),
+        ),
+        Rule::UnknownPolicy => by_hand(
+            denial,
+            if is_explicit { RemedyKind::RemoveExplicitDeny } else { RemedyKind::PutResourcePolicy },
+            everyone,
+            resource(denial),
+            "AWS names a kind of policy that Trailpass does not know: read the sentence, and look for that policy",
+        ),
+        Rule::NotPermitted | Rule::ManagementOnly | Rule::TrustedAccess => by_hand(
+            denial,
+            RemedyKind::UseHomeRegionOrOwner,
+            Reach::Nobody,
+            Target { kind: TargetKind::Organization, name: "organization".to_owned(), arn: None },
+            match rule {
+                Rule::ManagementOnly => {
+                    "make the call from the organization's management account, or from CloudTrail's delegated administrator"
+                }
+                Rule::TrustedAccess => {
+                    "from the management account, turn on trusted access for CloudTrail in the organization, then call again"
+                }
+                _ => {
+                    "no policy in this account mends it: an organization's trail or event data store is changed from the \
+                     management account or CloudTrail's delegated administrator, in its home Region"
+                }
+            },
+        ),
+        _ => use_home(denial),
+    };
+    // A boundary or an SCP may be the next to say no, but which one nobody can tell before the first is mended.
+    vec![remedy]
+}
+
+/// The call belongs to another account or Region; nothing here should allow it.
+pub(super) fn use_home(denial: &Denial) -> Remedy {
+    let owner = denial.owner.as_deref().filter(|_| is_organization_trail(denial));
+    let target = match owner {
+        Some(owner) => Target { kind: TargetKind::Account, name: owner.to_owned(), arn: None },
+        None => Target { kind: TargetKind::Organization, name: "organization".to_owned(), arn: None },
+    };
+    by_hand(
+        denial,
+        RemedyKind::UseHomeRegionOrOwner,
+        Reach::Nobody,
+        target,
+        "an organization's trail is run from the management account or CloudTrail's delegated administrator, in its home \
+         Region; a member account can only see it, and no policy here changes that",
+    )
+}
+
+/// The policy that AWS names as the one that denies.
+fn denying_policy(denial: &Denial) -> Option<Target> {
+    let text = denial.cause.policy_arn.as_deref()?;
+    let arn = Arn::parse(text)?;
+    Some(Target { kind: TargetKind::Policy, name: last_part(arn.resource).to_owned(), arn: Some(text.to_owned()) })
+}
+
+/// The organization's policy, if AWS names it, else the organization.
+fn organization(denial: &Denial) -> Target {
+    let named = denial.cause.policy_arn.as_deref().and_then(|text| Some((text, Arn::parse(text)?)));
+    match named {
+        Some((text, arn)) => {
+            Target { kind: TargetKind::Organization, name: last_part(arn.resource).to_owned(), arn: Some(text.to_owned()) }
+        }
+        None => Target { kind: TargetKind::Organization, name: "organization".to_owned(), arn: None },
+    }
+}
+
+fn endpoint(denial: &Denial) -> Target {
+    match denial.record.vpc_endpoint_id.as_deref().filter(|id| id.starts_with("vpce-") && id.len() <= 64) {
+        Some(id) if id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => {
+            Target { kind: TargetKind::VpcEndpoint, name: id.to_owned(), arn: None }
+        }
+        _ => account_target(denial),
+    }
+}
+
+/// The refused resource as a target; the account where the record does not name it.
+pub(super) fn resource(denial: &Denial) -> Target {
+    let Some(arn) = denial.resource_arn() else { return account_target(denial) };
+    let named = |kind, name: &str| Target { kind, name: name.to_owned(), arn: denial.resource.clone() };
+    if let Some((kind, name)) = ResourceType::of(&arn) {
+        let kind = match kind {
+            ResourceType::Trail => TargetKind::Trail,
+            ResourceType::EventDataStore => TargetKind::EventDataStore,
+            ResourceType::Channel => TargetKind::Channel,
+            ResourceType::Dashboard => TargetKind::Dashboard,
+        };
+        return named(kind, name);
+    }
+    match arn.service {
+        "s3" => {
+            let bucket = arn.resource.split('/').next().unwrap_or_default();
+            let arn = format!("arn:{}:s3:::{bucket}", arn.partition);
+            Target { kind: TargetKind::Bucket, name: bucket.to_owned(), arn: Some(arn) }
+        }
+        "kms" => named(TargetKind::Key, last_part(arn.resource)),
+        "sns" => named(TargetKind::Topic, arn.resource),
+        "logs" => match crate::guardrails::log_group(&arn) {
+            Some(group) => named(TargetKind::LogGroup, group),
+            None => account_target(denial),
+        },
+        "iam" => match arn.entity() {
+            Some(("role", _, name)) => named(TargetKind::Role, name),
+            Some(("user", _, name)) => named(TargetKind::User, name),
+            Some(("group", _, name)) => named(TargetKind::Group, name),
+            _ => account_target(denial),
+        },
+        _ => account_target(denial),
+    }
+}

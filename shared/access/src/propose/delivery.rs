@@ -1,0 +1,224 @@
+//! What CloudTrail itself was refused: the bucket's, the topic's, the key's or the role's policy, as AWS documents it.
+//!
+//! Each statement is AWS's own, limited to this trail with `aws:SourceArn`, and is to be added to what is there.
+
+use super::{account_target, allow, by_hand, ceilings, integration::log_role_target, last_part, partition};
+use crate::{
+    action::ResourceType,
+    arn::{Arn, is_iam_name, is_literal},
+    classify::Rule,
+    denial::Denial,
+    diagnosis::{Reach, Remedy, RemedyKind, Target, TargetKind},
+    guardrails::log_group,
+    policy_document::{PolicyDocument, Statement, Trustee},
+};
+
+pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
+    match rule {
+        Rule::DeliveryTopic => vec![topic(denial)],
+        Rule::DeliveryKey => {
+            // AWS says the same of a bucket that refuses: the request tells which of the two there is.
+            let mut remedies = vec![key(denial)];
+            remedies.extend(bucket_name(denial).is_some().then(|| bucket(denial)));
+            remedies
+        }
+        Rule::DeliveryRoleTrust => vec![role(denial, true)],
+        Rule::DeliveryRolePermissions => vec![role(denial, false)],
+        Rule::DeliveryServiceLinkedRole => vec![by_hand(
+            denial,
+            RemedyKind::CreateServiceLinkedRole,
+            Reach::CloudtrailService,
+            Target { kind: TargetKind::Organization, name: "management account".to_owned(), arn: None },
+            "the organization's management account needs CloudTrail's service-linked role: make it there; registering the \
+             delegated administrator through CloudTrail (not through Organizations) makes it, too",
+        )],
+        _ => vec![bucket(denial)],
+    }
+}
+
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html>
+fn bucket(denial: &Denial) -> Remedy {
+    let why = "CloudTrail may deliver only where the bucket's policy lets it check the bucket and write below \
+               AWSLogs/ACCOUNT for this trail; a prefix in the policy has to be the trail's own, letter for letter";
+    let remedy = |target| by_hand(denial, RemedyKind::UpdateBucketPolicy, Reach::CloudtrailService, target, why);
+    let (Some(bucket), partition) = (bucket_name(denial), partition(denial)) else { return remedy(account_target(denial)) };
+    let arn = format!("arn:{partition}:s3:::{bucket}");
+    let target = Target { kind: TargetKind::Bucket, name: bucket.to_owned(), arn: Some(arn.clone()) };
+    let (Some(trail), Some(account)) = (trail_arn(denial), denial.place.account_id.as_deref()) else { return remedy(target) };
+    let prefix = match denial.record.parameter("s3KeyPrefix") {
+        Some(prefix) if is_key_prefix(prefix) => format!("{prefix}/"),
+        Some(_) => return remedy(target),
+        None => String::new(),
+    };
+    let check = for_cloudtrail(allow("AWSCloudTrailAclCheck20150319", &["s3:GetBucketAcl"], &arn), &trail);
+    let write = allow("AWSCloudTrailWrite20150319", &["s3:PutObject"], &format!("{arn}/{prefix}AWSLogs/{account}/*"))
+        .when("StringEquals", "s3:x-amz-acl", "bucket-owner-full-control");
+    remedy(target).with_policy(PolicyDocument { statements: vec![check, for_cloudtrail(write, &trail)] })
+}
+
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-permissions-for-sns-notifications.html>
+fn topic(denial: &Denial) -> Remedy {
+    let why = "CloudTrail may publish only where the topic exists and its policy (and its key's, if it is encrypted) lets it";
+    let remedy = |target| by_hand(denial, RemedyKind::UpdateTopicPolicy, Reach::CloudtrailService, target, why);
+    let named = denial.record.parameter("snsTopicName");
+    let arn = named.and_then(|name| match Arn::parse(name) {
+        Some(arn) => (arn.service == "sns" && is_literal(name)).then(|| name.to_owned()),
+        None => {
+            let legal = name.len() <= 256 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+            let (region, account) = (denial.place.region.as_deref()?, denial.place.account_id.as_deref()?);
+            legal.then(|| format!("arn:{}:sns:{region}:{account}:{name}", partition(denial)))
+        }
+    });
+    let Some(arn) = arn else { return remedy(account_target(denial)) };
+    let target = Target { kind: TargetKind::Topic, name: last_part(&arn).to_owned(), arn: Some(arn.clone()) };
+    let Some(trail) = trail_arn(denial) else { return remedy(target) };
+    let publish = for_cloudtrail(allow("AWSCloudTrailSNSPolicy20131101", &["sns:Publish"], &arn), &trail);
+    remedy(target).with_policy(PolicyDocument::of(publish))
+}
+
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html>
+fn key(denial: &Denial) -> Remedy {
+    let why = "CloudTrail may encrypt only with a key whose policy lets it, in the Region of the bucket; a key policy's `*` means \
+               this key";
+    let remedy = |target| by_hand(denial, RemedyKind::UpdateKeyPolicy, Reach::CloudtrailService, target, why);
+    let in_message = || {
+        let message = denial.record.error_message.as_deref()?;
+        message.split(|c: char| c.is_whitespace() || c == '"').map(|word| word.trim_end_matches('.')).find(|word| word.contains(":kms:"))
+    };
+    let named = denial.record.parameter("kmsKeyId").or_else(in_message);
+    let arn = named.filter(|key| is_literal(key)).and_then(|key| match Arn::parse(key) {
+        // An alias is no key: the policy stands on what it points to.
+        Some(arn) => (arn.service == "kms" && arn.resource.starts_with("key/")).then(|| key.to_owned()),
+        None => {
+            let legal = key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            let (region, account) = (denial.place.region.as_deref()?, denial.place.account_id.as_deref()?);
+            legal.then(|| format!("arn:{}:kms:{region}:{account}:key/{key}", partition(denial)))
+        }
+    });
+    let Some(arn) = arn else { return remedy(account_target(denial)) };
+    let target = Target { kind: TargetKind::Key, name: last_part(&arn).to_owned(), arn: Some(arn) };
+    let service = |statement: Statement| Statement { trustee: Some(cloudtrail()), ..statement };
+    let is_lake = denial.operation().contains("EventDataStore") || denial.operation().contains("Query");
+    let statements = match trail_arn(denial) {
+        // Keys of event data stores take no condition on the source: with one, CloudTrail is refused.
+        _ if is_lake => vec![
+            service(allow("AllowCloudTrailToEncrypt", &["kms:GenerateDataKey"], "*")),
+            service(allow("AllowCloudTrailToDecrypt", &["kms:Decrypt"], "*")),
+        ],
+        Some(trail) => {
+            let account = denial.place.account_id.as_deref().unwrap_or_default();
+            let context = format!("arn:{}:cloudtrail:*:{account}:trail/*", partition(denial));
+            let encrypt = allow("AllowCloudTrailToEncryptLogs", &["kms:GenerateDataKey*"], "*")
+                .when("StringLike", "kms:EncryptionContext:aws:cloudtrail:arn", &context);
+            vec![
+                for_cloudtrail(encrypt, &trail),
+                for_cloudtrail(allow("AllowCloudTrailToDescribeTheKey", &["kms:DescribeKey"], "*"), &trail),
+            ]
+        }
+        None => return remedy(target),
+    };
+    remedy(target).with_policy(PolicyDocument { statements })
+}
+
+/// The trust or the permissions of the role for CloudWatch Logs.
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html>
+fn role(denial: &Denial, is_trust: bool) -> Remedy {
+    let named = denial.record.parameter("cloudWatchLogsRoleArn").and_then(Arn::parse).and_then(|arn| match arn.entity() {
+        Some(("role", _, name)) if is_iam_name(name) => Some(name),
+        _ => None,
+    });
+    let why = if is_trust {
+        "CloudTrail may write to CloudWatch Logs only through a role that trusts it"
+    } else {
+        "the role's own policy has to allow CloudTrail's log streams in this log group, although the error speaks of the log group"
+    };
+    let remedy = |target| by_hand(denial, RemedyKind::UpdateLogRole, Reach::CloudtrailService, target, why);
+    let Some(name) = named else { return remedy(account_target(denial)) };
+    let target = Target { arn: denial.record.parameter("cloudWatchLogsRoleArn").map(str::to_owned), ..log_role_target(denial, name) };
+    if is_trust {
+        return remedy(target).with_policy(PolicyDocument::of(trust()));
+    }
+    match stream_permissions(denial) {
+        Some(statement) => remedy(target).with_policy(PolicyDocument::of(statement)),
+        None => remedy(target),
+    }
+}
+
+/// A ready-made role for CloudWatch Logs: its trust, and its permissions where the log group is known.
+pub(super) fn log_role(denial: &Denial, name: &str, why: &str) -> Remedy {
+    let mut statements = vec![trust()];
+    statements.extend(stream_permissions(denial).or_else(|| {
+        let (region, account) = (denial.place.region.as_deref()?, denial.place.account_id.as_deref()?);
+        // IAM's events come from us-east-1 whatever Region the console was in, so the Region of the log group is open.
+        let region = if denial.record.event_source.as_deref() == Some("iam.amazonaws.com") { "*" } else { region };
+        Some(streams(partition(denial), region, account, "aws-cloudtrail-logs-*"))
+    }));
+    by_hand(denial, RemedyKind::UpdateLogRole, Reach::CloudtrailService, log_role_target(denial, name), why)
+        .with_policy(PolicyDocument { statements })
+}
+
+fn trust() -> Statement {
+    Statement {
+        sid: Some("CloudTrailAssumesThisRole".to_owned()),
+        trustee: Some(cloudtrail()),
+        actions: vec!["sts:AssumeRole".to_owned()],
+        ..Statement::default()
+    }
+}
+
+fn stream_permissions(denial: &Denial) -> Option<Statement> {
+    let text = denial.record.parameter("cloudWatchLogsLogGroupArn").filter(|text| is_literal(text.trim_end_matches(":*")))?;
+    let arn = Arn::parse(text)?;
+    Some(streams(arn.partition, arn.region, arn.account_id()?, log_group(&arn)?))
+}
+
+fn streams(partition: &str, region: &str, account: &str, group: &str) -> Statement {
+    allow(
+        "WriteCloudTrailsLogStreams",
+        &["logs:CreateLogStream", "logs:PutLogEvents"],
+        &format!("arn:{partition}:logs:{region}:{account}:log-group:{group}:log-stream:{account}_CloudTrail_{region}*"),
+    )
+}
+
+fn cloudtrail() -> Trustee {
+    Trustee::Service("cloudtrail.amazonaws.com".to_owned())
+}
+
+/// For CloudTrail, on behalf of this trail only.
+fn for_cloudtrail(statement: Statement, trail: &str) -> Statement {
+    Statement { trustee: Some(cloudtrail()), ..statement.when("StringEquals", "aws:SourceArn", trail) }
+}
+
+/// The trail that the request is about, in this Region and account.
+fn trail_arn(denial: &Denial) -> Option<String> {
+    match ceilings::resource(denial) {
+        Target { kind: TargetKind::Trail, arn, .. } => arn.filter(|arn| is_literal(arn)),
+        _ => ResourceType::Trail.arn(&denial.place, denial.record.parameter("name")?),
+    }
+}
+
+/// The bucket in the request, else the one that CloudTrail names.
+fn bucket_name(denial: &Denial) -> Option<&str> {
+    let message = denial.record.error_message.as_deref().unwrap_or_default();
+    let behind = |words: &str| message.split_once(words).and_then(|(_, rest)| rest.split_whitespace().next());
+    denial
+        .record
+        .parameter("s3BucketName")
+        .or_else(|| behind("for bucket: "))
+        .or_else(|| behind("S3 bucket "))
+        .map(|name| name.trim_matches(['"', '.']))
+        .filter(|name| is_bucket(name))
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
+fn is_bucket(name: &str) -> bool {
+    (3..=63).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// Nothing in it may mean more in a policy than it means in a key.
+fn is_key_prefix(prefix: &str) -> bool {
+    prefix.len() <= 200 && prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./!'()".contains(&b)) && !prefix.ends_with('/')
+}

@@ -1,0 +1,202 @@
+//! Giving CloudTrail to somebody else: an administrator who may not, and people of another account.
+
+use super::{account_target, allow, by_hand, ceilings, literal_resource, partition, read_only_access};
+use crate::{
+    action::{self, ResourceType},
+    arn::{Arn, is_account_id, is_iam_name},
+    classify::Rule,
+    denial::Denial,
+    diagnosis::{Reach, Remedy, RemedyKind, Risk, Target, TargetKind},
+    policy_document::{PolicyDocument, Statement, Trustee},
+    scope,
+};
+
+/// The fix that the refused administrator was after, for somebody with the right to make it.
+pub(super) fn allow_others(denial: &Denial) -> Vec<Remedy> {
+    let warning = "somebody with the right to has to run it, after asking who wants this and why: a caller without any rights can \
+                   produce such a refusal for an accomplice";
+    let Some((target, reach)) = entity(denial) else {
+        return vec![by_hand(
+            denial,
+            RemedyKind::AttachManagedPolicy,
+            Reach::OneUser,
+            account_target(denial),
+            format!("the record does not say for whom the policy was meant; {warning}"),
+        )];
+    };
+    let attach = |arn: String, risk, why: String| {
+        by_hand(denial, RemedyKind::AttachManagedPolicy, reach, target.clone(), why).with_managed_policy(arn, risk)
+    };
+    let mut remedies = Vec::new();
+    if let Some(policy) = requested_actions(denial) {
+        let why = format!("the CloudTrail actions of the refused policy, without the rest of it; {warning}");
+        remedies.push(by_hand(denial, RemedyKind::PutInlinePolicy, reach, target.clone(), why).with_policy(policy));
+    }
+    let wanted = denial.record.parameter("policyArn").filter(|arn| Arn::parse(arn).is_some_and(|arn| arn.account == "aws"));
+    remedies.push(attach(read_only_access(denial), Risk::Sensitive, format!("reads CloudTrail and changes nothing; {warning}")));
+    if let Some(full) = wanted.filter(|arn| arn.ends_with("FullAccess")) {
+        remedies.push(attach(
+            full.to_owned(),
+            Risk::Tampering,
+            format!("what was asked for: it can stop and delete every trail, so give it to nobody who only has to read; {warning}"),
+        ));
+    }
+    remedies
+}
+
+/// The user, role or group that was to get the policy.
+fn entity(denial: &Denial) -> Option<(Target, Reach)> {
+    let (kind, name) = scope::entity_named(denial).filter(|(_, name)| is_iam_name(name))?;
+    let (kind, reach) = match kind {
+        "user" => (TargetKind::User, Reach::OneUser),
+        "role" => (TargetKind::Role, Reach::AllSessions),
+        "group" => (TargetKind::Group, Reach::AllMembers),
+        _ => return None,
+    };
+    let arn = denial.resource_arn().and_then(|arn| arn.entity()).and_then(|_| denial.resource.clone());
+    Some((Target { kind, name: name.to_owned(), arn }, reach))
+}
+
+/// The harmless actions of the policy that somebody tried to write, one by one. Its own text is the caller's, so nothing else
+/// of it is kept: no wildcard, no other service, no resource.
+fn requested_actions(denial: &Denial) -> Option<PolicyDocument> {
+    let document = denial.record.parameter("policyDocument")?;
+    let mut actions: Vec<String> = document
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != ':' && c != '-' && c != '*')
+        .filter_map(action::find)
+        .filter(|known| known.risk != Risk::Tampering)
+        .map(|known| known.name.to_owned())
+        .collect();
+    actions.sort_unstable();
+    actions.dedup();
+    (!actions.is_empty()).then(|| {
+        PolicyDocument::of(Statement {
+            sid: Some("TrailpassCloudTrailAccess".to_owned()),
+            actions,
+            resources: vec!["*".to_owned()],
+            ..Statement::default()
+        })
+    })
+}
+
+/// What this account can do for people of another one; their own side is said in the reason.
+pub(super) fn outside_account(denial: &Denial, rule: Rule) -> Vec<Remedy> {
+    let here = denial.place.account_id.as_deref();
+    let is_ours = denial.owner.as_deref().is_none_or(|owner| Some(owner) == here);
+    match rule {
+        Rule::Anonymous => vec![by_hand(
+            denial,
+            RemedyKind::CreateCrossAccountRole,
+            Reach::Nobody,
+            account_target(denial),
+            "the request was not signed: nobody is named who could be let in, and the log must never be public",
+        )],
+        Rule::NotYetASession => vec![by_hand(
+            denial,
+            RemedyKind::ChangeTrustPolicy,
+            Reach::EveryoneUnderPolicy,
+            ceilings::resource(denial),
+            "people of an identity provider come in through a role whose trust policy names that provider: check the role, the \
+             provider and the conditions (audience, subject)",
+        )],
+        _ if !is_ours => vec![elsewhere(denial)],
+        _ => match denial.resource_arn().and_then(|arn| ResourceType::of(&arn)) {
+            Some((ResourceType::Trail, _)) | None => vec![by_role(denial)],
+            Some(_) => vec![by_resource_policy(denial)],
+        },
+    }
+}
+
+/// The resource belongs to another account: only its owner can let the caller in.
+fn elsewhere(denial: &Denial) -> Remedy {
+    if denial.resource_arn().is_some_and(|arn| arn.resource.starts_with("trail/")) {
+        return ceilings::use_home(denial);
+    }
+    let owner = denial.owner.as_deref().unwrap_or("unknown").to_owned();
+    by_hand(
+        denial,
+        RemedyKind::CreateCrossAccountRole,
+        Reach::OtherAccount,
+        Target { kind: TargetKind::Account, name: owner, arn: None },
+        "the resource belongs to another account: its owner has to let this account in (a role to assume, or the resource's own \
+         policy), and this account has to allow the caller the call, too",
+    )
+}
+
+/// A role that the other account's people assume, as AWS's page on sharing log files says.
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-sharing-logs.html>
+fn by_role(denial: &Denial) -> Remedy {
+    const ROLE: &str = "TrailpassCloudTrailReader";
+    let partition = partition(denial);
+    let account = denial.caller.principal.account_id.as_deref().filter(|id| is_account_id(id));
+    let why = "a role in this account that the other account may assume; a trail takes no policy of its own. The other account \
+               has to allow its caller sts:AssumeRole on it, and a third party must send an ExternalId that it chose for you \
+               (add sts:ExternalId to the trust)";
+    if denial.service() == "sts" {
+        return by_hand(
+            denial,
+            RemedyKind::ChangeTrustPolicy,
+            Reach::OtherAccount,
+            ceilings::resource(denial),
+            "the role's trust policy has to name the caller or its account (with an ExternalId for a third party), and the \
+             caller's own account has to allow it sts:AssumeRole",
+        );
+    }
+    let arn = denial.place.account_id.as_deref().map(|here| format!("arn:{partition}:iam::{here}:role/{ROLE}"));
+    let target = Target { kind: TargetKind::Role, name: ROLE.to_owned(), arn };
+    let remedy = by_hand(denial, RemedyKind::CreateCrossAccountRole, Reach::OtherAccount, target, why);
+    let (Some(account), Some(read)) = (account, what_to_read(denial)) else { return remedy };
+    let trust = Statement {
+        sid: Some("LetTheOtherAccountIn".to_owned()),
+        trustee: Some(Trustee::Aws(format!("arn:{partition}:iam::{account}:root"))),
+        actions: vec!["sts:AssumeRole".to_owned()],
+        ..Statement::default()
+    };
+    let mut statements = vec![trust];
+    statements.extend(read);
+    remedy.with_policy(PolicyDocument { statements })
+}
+
+/// The refused read and nothing else; for log files, the files below the refused key's account.
+fn what_to_read(denial: &Denial) -> Option<Vec<Statement>> {
+    let action = denial.action.as_deref().filter(|a| super::own::is_policy_action(a))?;
+    let resource = literal_resource(denial)?;
+    if denial.service() == "s3" {
+        let key = Arn::parse(resource)?.resource;
+        let (bucket, _) = key.split_once('/')?;
+        let files = key.split("/CloudTrail").next().filter(|files| files.len() < key.len())?;
+        let (partition, prefix) = (partition(denial), files.get(bucket.len() + 1..)?);
+        let list = allow("ListTheirLogFiles", &["s3:ListBucket"], &format!("arn:{partition}:s3:::{bucket}"))
+            .when("StringLike", "s3:prefix", &format!("{prefix}/*"));
+        return Some(vec![allow("ReadTheirLogFiles", &["s3:GetObject"], &format!("arn:{partition}:s3:::{files}/*")), list]);
+    }
+    let is_harmless = denial.known.is_some_and(|known| known.is_read());
+    is_harmless.then(|| vec![allow("ReadCloudTrail", &[action], resource)])
+}
+
+/// Event data stores, channels and dashboards take a policy of their own; trails don't.
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/security_iam_resource-based-policy-examples.html>
+fn by_resource_policy(denial: &Denial) -> Remedy {
+    let target = ceilings::resource(denial);
+    let why = "the resource's own policy has to let the other account's caller in, and that account has to allow its caller the \
+               same action";
+    let remedy = by_hand(denial, RemedyKind::PutResourcePolicy, Reach::OtherAccount, target, why);
+    let principal = &denial.caller.principal;
+    let trustee = principal.arn.clone().or_else(|| {
+        let account = principal.account_id.as_deref()?;
+        Some(format!("arn:{}:iam::{account}:root", partition(denial)))
+    });
+    let is_supported = denial.known.is_some_and(|known| {
+        matches!(
+            action::operation(known.name),
+            "StartQuery" | "CancelQuery" | "ListQueries" | "DescribeQuery" | "GetQueryResults" | "GenerateQuery"
+                | "GenerateQueryResultsSummary" | "GetEventDataStore" | "PutAuditEvents" | "StartDashboardRefresh"
+        )
+    });
+    let (Some(trustee), Some(resource), Some(known), true) = (trustee, literal_resource(denial), denial.known, is_supported) else {
+        return remedy;
+    };
+    let mut statement = allow("TrailpassOtherAccount", &[known.name], resource);
+    statement.trustee = Some(Trustee::Aws(trustee));
+    remedy.with_policy(PolicyDocument::of(statement))
+}

@@ -1,0 +1,589 @@
+//! The verb of triage: what a batch of denials does to the cases, and who is to be told.
+//!
+//! Facts in, changes out. The caller reads the documents, asks [`plan`], writes the changes all or nothing, and tells people
+//! where [`Planned::tell`] says so; when somebody else wrote first, it reads and asks again. Asked twice about the same batch,
+//! the second plan changes nothing.
+//!
+//! The number of different cases is an attacker's to choose, so opening one has a budget for each principal and each account
+//! and hour. What goes over it is held: counted in one storm for the account, which is told of once. Alarms have budgets of
+//! their own, and no other noise eats into them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    case::{Arrival, Arrivals, Audience, Case, Told},
+    denial::Denial,
+    diagnose::Diagnosed,
+    diagnosis::Response,
+    notice::storm::{Storm, StormReason},
+    principal::PrincipalKind,
+    scope,
+};
+
+/// New cases of one principal in an hour.
+pub const PRINCIPAL_BUDGET: u32 = 10;
+/// New cases of one account in an hour.
+pub const ACCOUNT_BUDGET: u32 = 100;
+/// Cases of one principal within this time are shown together: a page of the console makes ten calls. Seconds.
+const TOGETHER: i64 = 600;
+/// A message in Slack is updated with its counter at most this often. Seconds.
+const UPDATE_EVERY: i64 = 60;
+/// Recent cases remembered for a principal.
+const RECENT: usize = 32;
+/// Principals named in a storm.
+const STORM_PRINCIPALS: usize = 20;
+
+/// What is remembered of a principal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrincipalFile {
+    /// New cases in the running hour.
+    pub opened: Opened,
+    /// The last cases, oldest first.
+    pub recent: Vec<RecentCase>,
+}
+
+/// A case in a principal's file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentCase {
+    /// The case.
+    pub id: String,
+    /// The call whatever its cause.
+    pub call_id: String,
+    /// Seconds since 1970.
+    pub opened_at: i64,
+    /// Who was told.
+    pub audience: Audience,
+    /// What was refused.
+    pub action: Option<String>,
+    /// On what.
+    pub resource: Option<String>,
+}
+
+/// What is remembered of an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountFile {
+    /// New cases in the running hour.
+    pub opened: Opened,
+}
+
+/// New cases in one hour, alarms apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// The hour since 1970.
+    pub hour: i64,
+    /// New cases.
+    pub notices: u32,
+    /// New alarms.
+    pub alarms: u32,
+}
+
+impl Opened {
+    fn in_hour(self, hour: i64) -> Self {
+        if self.hour == hour { self } else { Self { hour, ..Self::default() } }
+    }
+
+    fn of(&mut self, audience: Audience) -> &mut u32 {
+        match audience {
+            Audience::Notices => &mut self.notices,
+            Audience::Alarms => &mut self.alarms,
+        }
+    }
+}
+
+/// What went over the budget in one account and hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StormFile {
+    /// The account.
+    pub account_id: String,
+    /// Who is told.
+    pub audience: Audience,
+    /// When it began. Seconds since 1970.
+    pub opened_at: i64,
+    /// Denials that were counted and not posted.
+    pub held: u64,
+    /// Whose they were, as far as they are named.
+    pub principals: Vec<String>,
+    /// Which budget was used up first.
+    pub over: Budget,
+    /// Ids of the last denials counted.
+    pub event_ids: Vec<String>,
+    /// Whether people have been told.
+    pub told: Told,
+}
+
+impl StormFile {
+    /// When it began, as people and programs read it.
+    pub fn began(&self) -> String {
+        jiff::Timestamp::from_second(self.opened_at).map(|time| time.to_string()).unwrap_or_default()
+    }
+
+    /// What is told of it.
+    pub fn storm<'a>(&'a self, began: &'a str) -> Storm<'a> {
+        Storm {
+            account_id: &self.account_id,
+            opened_at: began,
+            held: self.held,
+            principals: &self.principals,
+            reason: match self.over {
+                Budget::Principal => StormReason::PrincipalBudget,
+                Budget::Account => StormReason::AccountBudget,
+            },
+            alarm: self.audience == Audience::Alarms,
+        }
+    }
+}
+
+/// The two budgets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Budget {
+    /// One principal's.
+    Principal,
+    /// The account's.
+    Account,
+}
+
+/// A document as it was read: version and JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its version.
+    pub version: u64,
+    /// Its content.
+    pub body: String,
+}
+
+/// The documents that were read, by key.
+pub type Documents = HashMap<String, Found>;
+
+/// A document as it shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its key.
+    pub key: String,
+    /// The version that it was made from; `None`: it must not exist.
+    pub expected: Option<u64>,
+    /// Its content, JSON.
+    pub body: String,
+    /// When it may be deleted. Seconds since 1970.
+    pub expires: Option<i64>,
+}
+
+/// The denials of one principal, by case, in the order of their arrival.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// [`principal_key`].
+    pub principal: String,
+    /// The account whose trail holds the records; empty if they don't say.
+    pub account_id: String,
+    /// What a person calls the principal.
+    pub name: String,
+    /// One for each case.
+    pub cases: Vec<Arrivals>,
+}
+
+/// The clock of one invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since 1970.
+    pub ms: i64,
+    /// When this invocation is ended by force. Milliseconds since 1970.
+    pub deadline_ms: i64,
+}
+
+impl Now {
+    /// Seconds since 1970.
+    pub fn seconds(self) -> i64 {
+        self.ms.div_euclid(1000)
+    }
+
+    /// After this nobody of this invocation can still be telling. One second is for clocks that differ.
+    fn lease(self) -> i64 {
+        self.deadline_ms + 1000
+    }
+}
+
+/// Changes that are made together or not at all, and what follows once they are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// Empty: nothing to write.
+    pub changes: Vec<Change>,
+    /// For each denial how it is accounted for.
+    pub outcomes: Vec<(Arrival, Outcome)>,
+    /// Whom to tell of what.
+    pub tell: Vec<Tell>,
+}
+
+/// How a denial is accounted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// It opened a case, whose notice is posted.
+    Posted,
+    /// It joined an open case.
+    Joined,
+    /// It had been counted before.
+    Duplicate,
+    /// It went over a budget and was counted in a storm.
+    Held,
+    /// It was counted before, but the notice of its case may still fail: it has to come again until that is known.
+    Waiting,
+}
+
+/// What to tell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tell {
+    /// The notice of a case, with the others that it is shown beside.
+    Case(Box<Case>, Vec<RecentCase>),
+    /// A storm's one notice.
+    Storm(StormFile),
+    /// A new counter in a message that is there.
+    UpdateCase(Box<Case>, Vec<RecentCase>),
+    /// The same for a storm.
+    UpdateStorm(StormFile),
+}
+
+/// The key of a case.
+pub fn case_key(id: &str) -> String {
+    format!("CASE#{id}")
+}
+
+/// The key of a storm's file.
+pub fn storm_key(storm: &StormFile) -> String {
+    storm_key_of(&storm.account_id, storm.opened_at.div_euclid(3600), storm.audience)
+}
+
+fn storm_key_of(account_id: &str, hour: i64, audience: Audience) -> String {
+    format!("STORM#{account_id}/{}/{hour}", audience.word())
+}
+
+fn account_key(account_id: &str) -> String {
+    format!("ACCOUNT#{account_id}")
+}
+
+/// The key of a principal's file. Users and roles are named as IAM tells them apart: without path and case.
+pub fn principal_key(denial: &Denial) -> String {
+    let principal = &denial.caller.principal;
+    let kind = match principal.kind {
+        PrincipalKind::IamUser => "user",
+        PrincipalKind::RoleSession | PrincipalKind::SsoSession | PrincipalKind::ServiceLinkedRole => "role",
+        PrincipalKind::Root => "root",
+        PrincipalKind::FederatedUser => "federated-user",
+        PrincipalKind::SamlUser | PrincipalKind::WebIdentityUser => "outsider",
+        PrincipalKind::IdentityCenterUser => "identity-center-user",
+        PrincipalKind::AwsService => "service",
+        PrincipalKind::AwsAccount => "account",
+        PrincipalKind::Anonymous | PrincipalKind::Unknown => "unknown",
+    };
+    let name = principal.name.as_deref().or(principal.unique_id.as_deref()).unwrap_or("-");
+    entity_key(principal.account_id.as_deref().unwrap_or("-"), kind, name)
+}
+
+/// The key of the file of the user or role that a denied IAM call would have changed, if that decides its scope.
+pub fn named_entity_key(denial: &Denial) -> Option<String> {
+    if !scope::is_policy_writing(denial) {
+        return None;
+    }
+    let (kind, name) = scope::entity_named(denial)?;
+    Some(entity_key(denial.place.account_id.as_deref()?, kind, name))
+}
+
+fn entity_key(account_id: &str, kind: &str, name: &str) -> String {
+    // Names that IAM would not take may be of any length; a key may not.
+    let name: String = name.chars().take(128).flat_map(char::to_lowercase).collect();
+    format!("PRINCIPAL#{account_id}/{kind}/{name}")
+}
+
+/// The cases that may be open for the entity behind a [`named_entity_key`].
+pub fn recent_cases(file: &Found) -> Vec<String> {
+    read::<PrincipalFile>(file).map(|file| file.recent.into_iter().map(|recent| case_key(&recent.id)).collect()).unwrap_or_default()
+}
+
+/// Whether a stored case is open. `now` in seconds.
+pub fn is_open_case(found: &Found, now: i64) -> bool {
+    read::<Case>(found).is_some_and(|case| case.is_open(now))
+}
+
+/// Whether the responder itself was refused: known by its role's ARN, which nobody else can bear.
+pub fn is_own(denial: &Denial, own_roles: &[String]) -> bool {
+    denial.caller.principal.arn.as_ref().is_some_and(|arn| own_roles.contains(arn))
+}
+
+/// Sorts what is to be posted by principal and case. `message`: which message of the batch each came in.
+pub fn group(diagnosed: impl IntoIterator<Item = (usize, Diagnosed)>) -> Vec<Group> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for (message, one) in diagnosed {
+        if one.diagnosis.response == Response::Ignore {
+            continue;
+        }
+        let key = principal_key(&one.denial);
+        let principal = &one.denial.caller.principal;
+        let group = groups.entry(key.clone()).or_insert_with(|| Group {
+            principal: key,
+            account_id: one.denial.place.account_id.clone().unwrap_or_default(),
+            name: principal.arn.clone().or_else(|| principal.name.clone()).unwrap_or_else(|| "not named".to_owned()),
+            cases: Vec::new(),
+        });
+        let arrival = Arrival::of(message, &one.denial);
+        match group.cases.iter_mut().find(|case| case.first.case_id == one.case_id) {
+            Some(case) => case.each.push(arrival),
+            None => group.cases.push(Arrivals { first: one, each: vec![arrival] }),
+        }
+    }
+    // Alarms first: whatever else fails or takes time, they have been told by then.
+    let mut groups: Vec<Group> = groups.into_values().collect();
+    let is_quiet = |group: &Group| group.cases.iter().all(|case| case.first.diagnosis.response != Response::RaiseAlarm);
+    groups.sort_by_key(is_quiet);
+    groups
+}
+
+/// The documents that [`plan`] looks at.
+pub fn keys(group: &Group, now: Now) -> Vec<String> {
+    let hour = now.seconds().div_euclid(3600);
+    let mut keys: Vec<String> = group.cases.iter().map(|case| case_key(&case.first.case_id)).collect();
+    keys.push(group.principal.clone());
+    keys.push(account_key(&group.account_id));
+    keys.extend([Audience::Notices, Audience::Alarms].map(|audience| storm_key_of(&group.account_id, hour, audience)));
+    keys
+}
+
+/// What one principal's denials change. The parts are independent of each other: each is committed on its own.
+pub fn plan(group: &Group, documents: &Documents, now: Now) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    let mut opening = Opening::new(group, documents, now);
+    for arrivals in &group.cases {
+        let key = case_key(&arrivals.first.case_id);
+        let found = documents.get(&key);
+        match found.and_then(read::<Case>).filter(|case| case.is_open(now.seconds())) {
+            Some(case) => planned.push(join(case, found.map(|f| f.version), arrivals, &opening.principal, now)),
+            None => opening.add(arrivals, found),
+        }
+    }
+    planned.extend(opening.finish());
+    planned
+}
+
+/// More denials of a case that is open.
+fn join(mut case: Case, version: Option<u64>, arrivals: &Arrivals, principal: &PrincipalFile, now: Now) -> Planned {
+    let counted: Vec<bool> = arrivals.each.iter().map(|arrival| case.event_ids.contains(&arrival.event)).collect();
+    let new = case.join(arrivals, now.seconds());
+    let takes_over = case.told.is_free(now.ms);
+    let is_pending = case.told.notice == crate::case::NoticeState::Pending;
+    let updates = new > 0 && !is_pending && now.seconds() - case.told.updated_at >= UPDATE_EVERY && case.told.slack.is_some();
+    if takes_over {
+        case.told.lease_until = now.lease();
+    }
+    if updates {
+        case.told.updated_at = now.seconds();
+    }
+    let mut seen = Vec::new();
+    let outcomes = arrivals.each.iter().zip(counted).map(|(arrival, was_counted)| {
+        let is_repeat = was_counted || seen.contains(&&arrival.event);
+        seen.push(&arrival.event);
+        let outcome = match (is_repeat, is_pending && !takes_over) {
+            (false, _) => Outcome::Joined,
+            // Its first delivery may have died while telling: only a sent notice lets it go.
+            (true, true) => Outcome::Waiting,
+            (true, false) => Outcome::Duplicate,
+        };
+        (arrival.clone(), outcome)
+    });
+    let outcomes = outcomes.collect();
+    let together = together(principal, &case, now);
+    let changes = if new > 0 || takes_over { vec![change(&case_key(&case.id), version, &case, Some(case.expires()))] } else { Vec::new() };
+    let tell = match (takes_over, updates) {
+        (true, _) => vec![Tell::Case(Box::new(case), together)],
+        (false, true) => vec![Tell::UpdateCase(Box::new(case), together)],
+        (false, false) => Vec::new(),
+    };
+    Planned { changes, outcomes, tell }
+}
+
+/// New cases of one principal: they share its budget, so they are written together.
+struct Opening<'a> {
+    group: &'a Group,
+    documents: &'a Documents,
+    now: Now,
+    principal: PrincipalFile,
+    account: AccountFile,
+    storms: BTreeMap<Audience, StormFile>,
+    changes: Vec<Change>,
+    outcomes: Vec<(Arrival, Outcome)>,
+    tell: Vec<Tell>,
+    has_opened: bool,
+}
+
+impl<'a> Opening<'a> {
+    fn new(group: &'a Group, documents: &'a Documents, now: Now) -> Self {
+        let hour = now.seconds().div_euclid(3600);
+        let mut principal: PrincipalFile = documents.get(&group.principal).and_then(read).unwrap_or_default();
+        let mut account: AccountFile = documents.get(&account_key(&group.account_id)).and_then(read).unwrap_or_default();
+        principal.opened = principal.opened.in_hour(hour);
+        account.opened = account.opened.in_hour(hour);
+        Self {
+            group,
+            documents,
+            now,
+            principal,
+            account,
+            storms: BTreeMap::new(),
+            changes: Vec::new(),
+            outcomes: Vec::new(),
+            tell: Vec::new(),
+            has_opened: false,
+        }
+    }
+
+    fn add(&mut self, arrivals: &Arrivals, closed: Option<&Found>) {
+        let audience = Audience::of(arrivals.first.diagnosis.response);
+        if *self.principal.opened.of(audience) >= PRINCIPAL_BUDGET {
+            return self.hold(arrivals, audience, Budget::Principal);
+        }
+        if *self.account.opened.of(audience) >= ACCOUNT_BUDGET {
+            return self.hold(arrivals, audience, Budget::Account);
+        }
+        *self.principal.opened.of(audience) += 1;
+        *self.account.opened.of(audience) += 1;
+        self.has_opened = true;
+        let seconds = self.now.seconds();
+        let mut case = match closed.and_then(read::<Case>) {
+            Some(closed) => closed.reopen(arrivals, seconds),
+            None => Case::open(arrivals, seconds),
+        };
+        case.told = Told::leased(self.now.lease());
+        let recent = self.principal.recent.iter().rev();
+        case.linked = recent.clone().find(|r| r.call_id == case.call_id && r.id != case.id).map(|r| r.id.clone());
+        case.shown_under = self
+            .principal
+            .recent
+            .iter()
+            .find(|r| seconds - r.opened_at < TOGETHER && r.audience == audience && r.id != case.id)
+            .map(|r| r.id.clone());
+        self.principal.recent.retain(|r| r.id != case.id);
+        self.principal.recent.push(RecentCase {
+            id: case.id.clone(),
+            call_id: case.call_id.clone(),
+            opened_at: seconds,
+            audience,
+            action: arrivals.first.diagnosis.action.clone(),
+            resource: arrivals.first.diagnosis.resource.clone().map(|resource| resource.chars().take(256).collect()),
+        });
+        let forgotten = self.principal.recent.len().saturating_sub(RECENT);
+        self.principal.recent.drain(..forgotten);
+        let version = closed.map(|found| found.version);
+        self.changes.push(change(&case_key(&case.id), version, &case, Some(case.expires())));
+        let mut seen: Vec<&str> = Vec::new();
+        for arrival in &arrivals.each {
+            let outcome = match (seen.contains(&arrival.event.as_str()), seen.is_empty()) {
+                (true, _) => Outcome::Duplicate,
+                (false, true) => Outcome::Posted,
+                (false, false) => Outcome::Joined,
+            };
+            seen.push(&arrival.event);
+            self.outcomes.push((arrival.clone(), outcome));
+        }
+        self.tell.push(Tell::Case(Box::new(case), Vec::new()));
+    }
+
+    fn hold(&mut self, arrivals: &Arrivals, audience: Audience, over: Budget) {
+        let hour = self.now.seconds().div_euclid(3600);
+        let key = storm_key_of(&self.group.account_id, hour, audience);
+        let found = self.documents.get(&key).and_then(read::<StormFile>);
+        let storm = self.storms.entry(audience).or_insert_with(|| {
+            found.unwrap_or_else(|| StormFile {
+                account_id: self.group.account_id.clone(),
+                audience,
+                opened_at: self.now.seconds(),
+                held: 0,
+                principals: Vec::new(),
+                over,
+                event_ids: Vec::new(),
+                told: Told::default(),
+            })
+        });
+        for arrival in &arrivals.each {
+            if storm.event_ids.contains(&arrival.event) {
+                let is_busy = storm.told.notice == crate::case::NoticeState::Pending && !storm.told.is_free(self.now.ms);
+                let outcome = if is_busy { Outcome::Waiting } else { Outcome::Duplicate };
+                self.outcomes.push((arrival.clone(), outcome));
+                continue;
+            }
+            storm.event_ids.push(arrival.event.clone());
+            storm.held += 1;
+            self.outcomes.push((arrival.clone(), Outcome::Held));
+        }
+        // A storm is large by nature: more ids are kept than for a case, so that a batch that comes again counts once.
+        let forgotten = storm.event_ids.len().saturating_sub(4096);
+        storm.event_ids.drain(..forgotten);
+        if storm.principals.len() < STORM_PRINCIPALS && !storm.principals.contains(&self.group.name) {
+            storm.principals.push(self.group.name.chars().take(256).collect());
+        }
+    }
+
+    fn finish(mut self) -> Option<Planned> {
+        for storm in std::mem::take(&mut self.storms).into_values() {
+            self.write_storm(storm);
+        }
+        if self.has_opened {
+            let file = &self.group.principal;
+            let week = Some(self.now.seconds() + 7 * 24 * 3600);
+            self.changes.push(change(file, self.documents.get(file).map(|f| f.version), &self.principal, week));
+            let account = account_key(&self.group.account_id);
+            self.changes.push(change(&account, self.documents.get(&account).map(|f| f.version), &self.account, week));
+        }
+        for tell in &mut self.tell {
+            if let Tell::Case(case, beside) = tell {
+                *beside = together(&self.principal, case, self.now);
+            }
+        }
+        (!self.outcomes.is_empty()).then_some(Planned { changes: self.changes, outcomes: self.outcomes, tell: self.tell })
+    }
+
+    fn write_storm(&mut self, mut storm: StormFile) {
+        let key = storm_key(&storm);
+        let version = self.documents.get(&key).map(|found| found.version);
+        let was_held = self.documents.get(&key).and_then(read::<StormFile>).map_or(0, |before| before.held);
+        let takes_over = storm.told.is_free(self.now.ms);
+        if takes_over {
+            storm.told.lease_until = self.now.lease();
+        }
+        let is_sent = storm.told.notice == crate::case::NoticeState::Sent;
+        let is_due = self.now.seconds() - storm.told.updated_at >= UPDATE_EVERY;
+        let updates = is_sent && storm.held > was_held && is_due && storm.told.slack.is_some();
+        if updates {
+            storm.told.updated_at = self.now.seconds();
+        }
+        if storm.held > was_held || takes_over {
+            self.changes.push(change(&key, version, &storm, Some(self.now.seconds() + 90 * 24 * 3600)));
+        }
+        match (takes_over, updates) {
+            (true, _) => self.tell.push(Tell::Storm(storm)),
+            (false, true) => self.tell.push(Tell::UpdateStorm(storm)),
+            (false, false) => {}
+        }
+    }
+}
+
+/// The principal's other cases of the last ten minutes.
+fn together(principal: &PrincipalFile, case: &Case, now: Now) -> Vec<RecentCase> {
+    let is_near = |r: &&RecentCase| r.id != case.id && now.seconds() - r.opened_at < TOGETHER;
+    principal.recent.iter().filter(is_near).cloned().collect()
+}
+
+fn read<T: serde::de::DeserializeOwned>(found: &Found) -> Option<T> {
+    serde_json::from_str(&found.body).ok()
+}
+
+fn change<T: Serialize>(key: &str, expected: Option<u64>, body: &T, expires: Option<i64>) -> Change {
+    Change { key: key.to_owned(), expected, body: serde_json::to_string(body).unwrap_or_default(), expires }
+}
+
+/// Records that people were told, in whatever the case's or storm's document holds by now.
+pub fn told(found: &Found, key: &str, told: &Told) -> Option<Change> {
+    let mut body: serde_json::Value = serde_json::from_str(&found.body).ok()?;
+    *body.get_mut("told")? = serde_json::to_value(told).ok()?;
+    let expires = read::<Case>(found).map(|case| case.expires()).or_else(|| {
+        read::<StormFile>(found).map(|storm| storm.opened_at + 90 * 24 * 3600)
+    });
+    Some(Change { key: key.to_owned(), expected: Some(found.version), body: body.to_string(), expires })
+}

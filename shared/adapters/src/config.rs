@@ -1,0 +1,326 @@
+//! The environment variables, read once into one value.
+//!
+//! Decides which settings there are, what is valid, and which contradict each other, so that a wrong setting is found when the
+//! function starts and not when the first alarm can't be sent. All that is wrong is said at once. An empty variable is an absent one
+//! (CloudFormation can't leave one out). `TRAILPASS_LOG` is read apart, by [`crate::telemetry::init`], because what is wrong here is to be logged.
+
+use std::fmt;
+
+/// How a topic's messages have to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopicFormat {
+    /// `email`: text for people.
+    Email,
+    /// `amazon-q`: the [custom notification](https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html) of Amazon Q
+    /// Developer in chat applications, which drops anything else without a word.
+    AmazonQ,
+}
+
+/// An SNS topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// Its ARN.
+    pub arn: String,
+    /// Who reads it.
+    pub format: TopicFormat,
+}
+
+/// How an audience is reached in Slack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlackRoute {
+    /// By the bot's token, which can update its messages.
+    Bot {
+        /// Name or ARN of the secret with the token.
+        token_secret: String,
+        /// The channel's id.
+        channel: String,
+    },
+    /// By an incoming webhook, which can only post.
+    Webhook {
+        /// Name or ARN of the secret with the webhook's address.
+        url_secret: String,
+    },
+}
+
+/// Where one kind of message goes. Nowhere, if both are absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audience {
+    /// `TRAILPASS_…_TOPIC` and `TRAILPASS_…_TOPIC_FORMAT`.
+    pub topic: Option<Topic>,
+    /// `TRAILPASS_SLACK_…_CHANNEL` or `TRAILPASS_SLACK_…_WEBHOOK_SECRET`.
+    pub slack: Option<SlackRoute>,
+}
+
+/// Every setting of a deployed function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `TRAILPASS_TABLE`, the one that must be there: the table's name.
+    pub table: String,
+    /// What administrators get.
+    pub notices: Audience,
+    /// What the security audience gets.
+    pub alarms: Audience,
+    /// `TRAILPASS_SLACK_API`: another address for Slack's methods, for tests.
+    pub slack_api: Option<String>,
+    /// `TRAILPASS_OWN_ROLES`: ARNs of this stack's own roles, whose denials are never cases.
+    pub own_roles: Vec<String>,
+    /// `TRAILPASS_ALLOW_DIRECT_INVOKE`: whether one bare event is taken beside SQS's batches.
+    pub allow_direct_invoke: bool,
+    /// `TRAILPASS_GUARDRAILS`: the operator's guardrails, unread.
+    pub guardrails: Option<String>,
+}
+
+/// Everything that is wrong, each with the variable's name and what is expected of it. Values are not repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wrong settings: {}", self.0.join("; "))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+const TABLE: &str = "TRAILPASS_TABLE";
+const TOKEN: &str = "TRAILPASS_SLACK_BOT_TOKEN_SECRET";
+const SLACK_API: &str = "TRAILPASS_SLACK_API";
+const OWN_ROLES: &str = "TRAILPASS_OWN_ROLES";
+const DIRECT: &str = "TRAILPASS_ALLOW_DIRECT_INVOKE";
+
+impl Config {
+    /// Reads every variable once. `env` is `|name| std::env::var(name).ok()`, or a test's table.
+    pub fn read(env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { env, wrong: Vec::new() };
+        let token = reader.checked(TOKEN, is_secret_name, "the name or ARN of a secret");
+        let config = Self {
+            table: reader
+                .checked(TABLE, is_table, "a table's name: 3 to 255 letters, digits, _ . -")
+                .unwrap_or_default(),
+            notices: reader.audience("NOTICES", token.as_deref()),
+            alarms: reader.audience("ALARMS", token.as_deref()),
+            slack_api: reader.checked(SLACK_API, |url| url.contains("://"), "an address such as https://slack.com/api"),
+            own_roles: reader.own_roles(),
+            allow_direct_invoke: reader.one_of(DIRECT, &[("true", true), ("false", false)]).unwrap_or(false),
+            guardrails: reader.get("TRAILPASS_GUARDRAILS"),
+        };
+        if reader.get(TABLE).is_none() {
+            reader.wrong.push(format!("{TABLE} is missing: the name of the table for cases"));
+        }
+        if reader.wrong.is_empty() { Ok(config) } else { Err(ConfigError(reader.wrong)) }
+    }
+}
+
+struct Reader<F> {
+    env: F,
+    wrong: Vec<String>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn get(&self, name: &str) -> Option<String> {
+        (self.env)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    fn checked(&mut self, name: &str, valid: fn(&str) -> bool, expected: &str) -> Option<String> {
+        let text = self.get(name)?;
+        if valid(&text) {
+            return Some(text);
+        }
+        self.wrong.push(format!("{name}: expected {expected}"));
+        None
+    }
+
+    fn one_of<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.get(name)?;
+        let chosen = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if chosen.is_none() {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            self.wrong.push(format!("{name}: expected {}", words.join(" or ")));
+        }
+        chosen
+    }
+
+    fn audience(&mut self, who: &str, token: Option<&str>) -> Audience {
+        let arn = self.checked(&format!("TRAILPASS_{who}_TOPIC"), is_topic, "the ARN of a standard SNS topic");
+        let formats = [("email", TopicFormat::Email), ("amazon-q", TopicFormat::AmazonQ)];
+        // A topic's format may be set where there is no topic: a template's parameter has a default.
+        let format = self.one_of(&format!("TRAILPASS_{who}_TOPIC_FORMAT"), &formats).unwrap_or(TopicFormat::Email);
+        Audience { topic: arn.map(|arn| Topic { arn, format }), slack: self.slack(who, token) }
+    }
+
+    fn slack(&mut self, who: &str, token: Option<&str>) -> Option<SlackRoute> {
+        let channel_name = format!("TRAILPASS_SLACK_{who}_CHANNEL");
+        let webhook_name = format!("TRAILPASS_SLACK_{who}_WEBHOOK_SECRET");
+        let given = self.get(&channel_name).is_some();
+        let channel = self.checked(&channel_name, is_channel, "a channel's id such as C0123456789 (not its name)");
+        let webhook = self.checked(&webhook_name, is_secret_name, "the name or ARN of a secret");
+        let token_given = self.get(TOKEN).is_some();
+        match (given, webhook) {
+            (true, Some(_)) => {
+                self.wrong.push(format!("{channel_name} and {webhook_name}: one of them, not both"));
+                None
+            }
+            (true, None) if !token_given => {
+                self.wrong
+                    .push(format!("{channel_name} needs {TOKEN}, the name or ARN of the secret with the bot's token"));
+                None
+            }
+            (true, None) => match (token, channel) {
+                (Some(token), Some(channel)) => Some(SlackRoute::Bot { token_secret: token.to_owned(), channel }),
+                _ => None,
+            },
+            (false, Some(url_secret)) => Some(SlackRoute::Webhook { url_secret }),
+            (false, None) => {
+                // A bot without a channel would be silent to this audience, and nobody would know.
+                if token_given && self.get(&webhook_name).is_none() {
+                    self.wrong.push(format!(
+                        "{TOKEN} needs {channel_name}, a channel's id such as C0123456789 (or {webhook_name})"
+                    ));
+                }
+                None
+            }
+        }
+    }
+
+    fn own_roles(&mut self) -> Vec<String> {
+        let list = self.get(OWN_ROLES).unwrap_or_default();
+        let roles: Vec<String> =
+            list.split(',').map(str::trim).filter(|role| !role.is_empty()).map(str::to_owned).collect();
+        if !roles.iter().all(|role| role.starts_with("arn:") && role.contains(":role/")) {
+            self.wrong.push(format!("{OWN_ROLES}: expected ARNs of roles, with commas between them"));
+        }
+        roles
+    }
+}
+
+fn is_table(text: &str) -> bool {
+    (3..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+}
+
+/// `arn:PARTITION:sns:REGION:ACCOUNT:NAME`. A FIFO topic wants a group for each message and has no e-mail.
+fn is_topic(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    matches!(parts.as_slice(), ["arn", partition, "sns", region, account, name]
+        if [partition, region, account, name].iter().all(|part| !part.is_empty()) && !name.ends_with(".fifo"))
+        && is_one_word(text)
+}
+
+fn is_channel(text: &str) -> bool {
+    text.len() > 1
+        && text.starts_with(['C', 'D', 'G'])
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+fn is_secret_name(text: &str) -> bool {
+    text.len() <= 2048 && is_one_word(text)
+}
+
+fn is_one_word(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Audience, Config, SlackRoute, Topic, TopicFormat};
+
+    fn read(settings: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let env = |name: &str| settings.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        Config::read(env).map_err(|error| error.0)
+    }
+
+    const TABLE: (&str, &str) = ("TRAILPASS_TABLE", "trailpass");
+    const TOKEN: (&str, &str) = ("TRAILPASS_SLACK_BOT_TOKEN_SECRET", "slack/token");
+    const NOTICES: (&str, &str) = ("TRAILPASS_SLACK_NOTICES_CHANNEL", "C0123456789");
+    const ALARMS: (&str, &str) = ("TRAILPASS_SLACK_ALARMS_CHANNEL", "C9876543210");
+    const HOOK: (&str, &str) = ("TRAILPASS_SLACK_ALARMS_WEBHOOK_SECRET", "slack/hook");
+
+    #[test]
+    fn a_table_is_enough() {
+        let config = read(&[
+            TABLE,
+            ("TRAILPASS_NOTICES_TOPIC", " "),
+            ("TRAILPASS_SLACK_API", ""),
+            ("TRAILPASS_NOTICES_TOPIC_FORMAT", "email"),
+        ]);
+        let expected = Config {
+            table: "trailpass".into(),
+            notices: Audience::default(),
+            alarms: Audience::default(),
+            slack_api: None,
+            own_roles: vec![],
+            allow_direct_invoke: false,
+            guardrails: None,
+        };
+        assert_eq!(config, Ok(expected));
+    }
+
+    #[test]
+    fn everything_is_read() {
+        let config = read(&[
+            TABLE,
+            TOKEN,
+            NOTICES,
+            HOOK,
+            ("TRAILPASS_NOTICES_TOPIC", "arn:aws:sns:eu-west-1:111122223333:notices"),
+            ("TRAILPASS_ALARMS_TOPIC", "arn:aws-cn:sns:cn-north-1:111122223333:alarms"),
+            ("TRAILPASS_ALARMS_TOPIC_FORMAT", "amazon-q"),
+            ("TRAILPASS_SLACK_API", "http://127.0.0.1:9/api"),
+            (
+                "TRAILPASS_OWN_ROLES",
+                "arn:aws:iam::111122223333:role/trailpass/triage, arn:aws:iam::111122223333:role/decide,",
+            ),
+            ("TRAILPASS_ALLOW_DIRECT_INVOKE", "true"),
+            ("TRAILPASS_GUARDRAILS", "{\"protected\": []}"),
+        ])
+        .unwrap();
+        let topic = |arn: &str, format| Some(Topic { arn: arn.into(), format });
+        assert_eq!(config.notices.topic, topic("arn:aws:sns:eu-west-1:111122223333:notices", TopicFormat::Email));
+        assert_eq!(config.alarms.topic, topic("arn:aws-cn:sns:cn-north-1:111122223333:alarms", TopicFormat::AmazonQ));
+        let bot = SlackRoute::Bot { token_secret: "slack/token".into(), channel: "C0123456789".into() };
+        assert_eq!(config.notices.slack, Some(bot));
+        assert_eq!(config.alarms.slack, Some(SlackRoute::Webhook { url_secret: "slack/hook".into() }));
+        assert_eq!(
+            config.own_roles,
+            ["arn:aws:iam::111122223333:role/trailpass/triage", "arn:aws:iam::111122223333:role/decide"]
+        );
+        assert!(config.allow_direct_invoke);
+        assert_eq!(config.slack_api.as_deref(), Some("http://127.0.0.1:9/api"));
+        assert_eq!(config.guardrails.as_deref(), Some("{\"protected\": []}"));
+    }
+
+    #[test]
+    fn each_mistake_names_its_variable() {
+        let wrong: &[(&[(&str, &str)], &str)] = &[
+            (&[], "TRAILPASS_TABLE is missing"),
+            (&[("TRAILPASS_TABLE", "a b")], "TRAILPASS_TABLE: expected"),
+            (&[TABLE, ("TRAILPASS_ALARMS_TOPIC", "alarms")], "TRAILPASS_ALARMS_TOPIC: expected the ARN"),
+            (
+                &[TABLE, ("TRAILPASS_ALARMS_TOPIC", "arn:aws:sns:eu-west-1:111122223333:a.fifo")],
+                "TRAILPASS_ALARMS_TOPIC: expected",
+            ),
+            (
+                &[TABLE, ("TRAILPASS_NOTICES_TOPIC_FORMAT", "chat")],
+                "TRAILPASS_NOTICES_TOPIC_FORMAT: expected email or amazon-q",
+            ),
+            (&[TABLE, TOKEN, NOTICES], "TRAILPASS_SLACK_BOT_TOKEN_SECRET needs TRAILPASS_SLACK_ALARMS_CHANNEL"),
+            (&[TABLE, NOTICES], "TRAILPASS_SLACK_NOTICES_CHANNEL needs TRAILPASS_SLACK_BOT_TOKEN_SECRET"),
+            (&[TABLE, TOKEN, NOTICES, ALARMS, HOOK], "not both"),
+            (
+                &[TABLE, TOKEN, ALARMS, ("TRAILPASS_SLACK_NOTICES_CHANNEL", "#trail")],
+                "TRAILPASS_SLACK_NOTICES_CHANNEL: expected a channel's id",
+            ),
+            (&[TABLE, ("TRAILPASS_SLACK_API", "slack.com")], "TRAILPASS_SLACK_API: expected an address"),
+            (&[TABLE, ("TRAILPASS_OWN_ROLES", "triage")], "TRAILPASS_OWN_ROLES: expected ARNs"),
+            (
+                &[TABLE, ("TRAILPASS_ALLOW_DIRECT_INVOKE", "yes")],
+                "TRAILPASS_ALLOW_DIRECT_INVOKE: expected true or false",
+            ),
+        ];
+        for (settings, expected) in wrong {
+            let found = read(settings).unwrap_err();
+            assert!(found.len() == 1 && found[0].contains(expected), "{expected}: {found:?}");
+        }
+        let all = read(&[("TRAILPASS_TABLE", "x"), ("TRAILPASS_ALLOW_DIRECT_INVOKE", "1"), NOTICES]).unwrap_err();
+        assert_eq!(all.len(), 3, "{all:?}");
+    }
+}

@@ -1,0 +1,176 @@
+//! The one HTTP and TLS client, and AWS's configuration made with it.
+//!
+//! Decides what every call to the outside has in common: rustls with ring (no second TLS stack, and none whose first handshake
+//! spends tens of milliseconds on entropy), one pool of connections, time-outs, and the sorting of AWS's errors. It exists because a
+//! function's cold start is what is done before its first request: nothing here is made before somebody needs it. The SDK's own
+//! builder reads the machine's certificates once for each client that is constructed, to find a broken set early; here they
+//! are read once, when the first connection is wanted.
+//!
+//! `AWS_ENDPOINT_URL`, `AWS_MAX_ATTEMPTS`, `AWS_REGION` and the credentials' chain are
+//! [the SDKs' own settings](https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html). Certificates are the system's,
+//! or those of `SSL_CERT_FILE`.
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::fmt;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// Until the connection stands, TLS included.
+const CONNECT: Duration = Duration::from_secs(2);
+/// From the request to the first byte of its answer.
+const READ: Duration = Duration::from_secs(5);
+/// One try of a call to AWS, and all its tries with the waits between them.
+const ATTEMPT: Duration = Duration::from_secs(7);
+const OPERATION: Duration = Duration::from_secs(20);
+
+/// The client for the SDKs: give it to a configuration that is made by hand ([`sdk_config`] has it already).
+pub fn client() -> SharedHttpClient {
+    static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
+    CLIENT.get_or_init(|| SharedHttpClient::new(OneClient)).clone()
+}
+
+/// AWS's configuration from the environment, loaded at the first call. Credentials are fetched by the first request.
+pub async fn sdk_config() -> &'static SdkConfig {
+    static CONFIG: OnceCell<SdkConfig> = OnceCell::const_new();
+    CONFIG
+        .get_or_init(|| {
+            aws_config::defaults(BehaviorVersion::latest()).http_client(client()).timeout_config(timeouts()).load()
+        })
+        .await
+}
+
+/// The time-outs of [`sdk_config`].
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(READ)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(OPERATION)
+        .build()
+}
+
+/// The connector for calls that are not AWS's. It shares its connections' settings, and so its pool, with the SDKs.
+pub(crate) fn connector() -> SharedHttpConnector {
+    connector_for(&HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(READ).build())
+}
+
+#[derive(Debug)]
+struct OneClient;
+
+impl HttpClient for OneClient {
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        connector_for(settings)
+    }
+}
+
+type Timeouts = (Option<Duration>, Option<Duration>);
+
+/// One connector for each pair of time-outs: ours, and the shorter ones that the SDK wants for the instance metadata service.
+fn connector_for(settings: &HttpConnectorSettings) -> SharedHttpConnector {
+    static CONNECTORS: Mutex<Vec<(Timeouts, SharedHttpConnector)>> = Mutex::new(Vec::new());
+    let wanted = (settings.connect_timeout(), settings.read_timeout());
+    let mut made = CONNECTORS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, connector)) = made.iter().find(|(timeouts, _)| *timeouts == wanted) {
+        return connector.clone();
+    }
+    let connector = Connector::builder()
+        .connector_settings(settings.clone())
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    made.push((wanted, connector.clone()));
+    connector
+}
+
+/// Why a call to AWS gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AwsError {
+    /// Throttled, timed out, failed on AWS's side or not reached; or our credentials have run out: worth another try, later.
+    Unavailable(String),
+    /// A permission that we lack ourselves: counted, and an operator's to mend.
+    Denied(String),
+    /// Refused for another reason: the same request will be refused again.
+    Refused(String),
+}
+
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(why) => write!(f, "AWS can't be reached now: {why}"),
+            Self::Denied(why) => write!(f, "this program lacks a permission: {why}"),
+            Self::Refused(why) => write!(f, "AWS refused: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for AwsError {}
+
+/// The [common error](https://docs.aws.amazon.com/sns/latest/api/CommonErrors.html) for a missing permission, under all its names,
+/// KMS's through another service included.
+const DENIED: [&str; 6] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "KMSAccessDenied",
+    "KMSAccessDeniedException",
+];
+
+/// Codes below 500 that pass by themselves.
+const PASSING: [&str; 13] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "KMSThrottling",
+    "KMSThrottlingException",
+    "ProvisionedThroughputExceededException",
+    "RequestExpired",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "Throttled",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TransactionInProgressException",
+];
+
+/// Sorts an SDK's error by what its caller can do about it.
+pub(crate) fn sort_error<E>(error: &SdkError<E, HttpResponse>) -> AwsError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let SdkError::ServiceError(refused) = error else {
+        let text = bounded(&DisplayErrorContext(error).to_string());
+        return match error {
+            SdkError::ConstructionFailure(_) => AwsError::Refused(text),
+            _ => AwsError::Unavailable(text),
+        };
+    };
+    let status = refused.raw().status().as_u16();
+    let code = refused.err().code().unwrap_or("no error code");
+    let text = bounded(&format!("{code}: {}", refused.err().message().unwrap_or("no message")));
+    if DENIED.contains(&code) {
+        AwsError::Denied(text)
+    } else if status >= 500 || status == 429 || PASSING.contains(&code) {
+        AwsError::Unavailable(text)
+    } else {
+        AwsError::Refused(text)
+    }
+}
+
+/// Enough of a text from outside to work with. Logs and errors are no place for a page of HTML.
+pub(crate) fn bounded(text: &str) -> String {
+    const CHARACTERS: usize = 500;
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}

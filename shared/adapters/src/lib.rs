@@ -1,0 +1,21 @@
+//! What speaks to the world outside: one module for each outside party.
+//!
+//! Nothing here decides anything. A function gathers its facts through these modules, asks the pure crate what they mean, and
+//! carries the answer out through these modules again. So what can fail for reasons of its own (a table, a topic, a chat server,
+//! the environment) stands on this side, with an error type that says only what the caller has to tell apart: worth another
+//! try, refused for good, or a permission that we lack ourselves.
+//!
+//! Features: `aws` brings DynamoDB, SNS, Secrets Manager and Slack with the only HTTP and TLS stack of the project; `embedded`
+//! brings the store of a single machine. Without `aws` no TLS code is compiled.
+
+pub mod config;
+#[cfg(feature = "aws")]
+pub mod http;
+#[cfg(feature = "aws")]
+pub mod secrets;
+#[cfg(feature = "aws")]
+pub mod slack;
+#[cfg(feature = "aws")]
+pub mod sns;
+pub mod store;
+pub mod telemetry;
