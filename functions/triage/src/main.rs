@@ -3,6 +3,9 @@
 //! Nothing is made before it is needed (clients, TLS, the table), so that a cold start costs what an empty function's does. A
 //! setting that is wrong is found here, at the start, and said; the invocation then fails, and the queue keeps its messages.
 
+// The SDKs' futures lie deep inside each other, deeper than the compiler looks without this.
+#![recursion_limit = "256"]
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},

@@ -14,6 +14,7 @@ use access::event::{self, NotARecord, Record};
 
 mod gzip;
 mod json;
+mod mend;
 mod text;
 mod window;
 
@@ -91,7 +92,7 @@ enum Inside {
 /// Reads whatever this is, unpacking it if it is gzip.
 pub fn read<'a>(bytes: impl Read + 'a) -> Reader<Box<dyn Read + 'a>> {
     Reader {
-        window: Window::new(gzip::unpacked(bytes)),
+        window: Window::new(gzip::unpacked(bytes), LARGEST_VALUE),
         inside: Inside::Nothing,
         found: VecDeque::new(),
         is_behind_value: false,
@@ -124,12 +125,12 @@ impl<R: Read> Reader<R> {
 
     /// Takes the whole value between the mark and here.
     fn take(&mut self) {
-        let start = self.window.marked();
+        let start = self.window.marked().position;
         let bytes = self.window.taken();
         let text = String::from_utf8_lossy(bytes);
         let is_repaired = matches!(text, std::borrow::Cow::Owned(_));
         let found = match bytes.first() {
-            Some(b'"') => string(&text, start, is_repaired),
+            Some(b'"') if self.inside != Inside::Wrapping => string(&text, start, is_repaired),
             Some(b'{') => records(&text, start, is_repaired),
             _ => vec![Err(Failure { at: Some(start), why: format!("{}.", NotARecord::Form) })],
         };
@@ -159,7 +160,7 @@ fn string(json: &str, start: Position, is_repaired: bool) -> Vec<Result<Found, F
 fn records(json: &str, start: Position, mut is_repaired: bool) -> Vec<Result<Found, Failure>> {
     let outer = match serde_json::from_str::<Record>(json) {
         Ok(outer) => outer,
-        Err(error) => match json::without_lone_surrogates(json).and_then(|mended| serde_json::from_str(&mended).ok()) {
+        Err(error) => match serde_json::from_str(&mend::mended(json)).ok() {
             Some(outer) => {
                 is_repaired = true;
                 outer

@@ -80,7 +80,7 @@ impl Shown<'_> {
         let mut before = 0_u8;
         for &byte in self.text.as_bytes() {
             // A colon before a slash is all that a link needs, and ARNs have colons: look closer only where both meet.
-            if byte < b' ' || byte > b'~' || (byte == b'/' && before == b':' && self.takes_links_out) {
+            if !matches!(byte, b' '..=b'~') || (byte == b'/' && before == b':' && self.takes_links_out) {
                 return false;
             }
             before = byte;
@@ -195,12 +195,11 @@ pub fn time(text: &str) -> String {
 /// The clock's part alone (`08:00 UTC`), where the day is the same as another time's.
 pub fn clock(text: &str, other: &str) -> String {
     let whole = time(text);
-    if text.get(..10).is_some() && text.get(..10) == other.get(..10) && whole.ends_with(" UTC") {
-        if let Some(clock) = whole.get(11..16) {
-            return format!("{clock} UTC");
-        }
+    let is_same_day = text.get(..10).is_some() && text.get(..10) == other.get(..10);
+    match whole.get(11..16) {
+        Some(clock) if is_same_day && whole.ends_with(" UTC") => format!("{clock} UTC"),
+        _ => whole,
     }
-    whole
 }
 
 fn is_digits_and(text: &str, separator: u8) -> bool {

@@ -153,7 +153,7 @@ impl Json<'_> {
 
 fn is_plain(text: &str) -> bool {
     for &byte in text.as_bytes() {
-        if byte < b' ' || byte > b'~' || byte == b'"' || byte == b'\\' || byte == b'`' {
+        if !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\' | b'`') {
             return false;
         }
     }

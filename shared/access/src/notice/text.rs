@@ -40,10 +40,11 @@ pub fn write(notice: &Notice<'_>, style: Style) -> String {
     what(&mut page, notice);
     page.item("Where", &place(notice));
     page.item("Why", &facts::why(notice));
-    if diagnosis.cause.effect == Effect::Unknown && diagnosis.response != Response::Ignore {
-        if let Some(sentence) = notice.call.error_message.as_deref().filter(|text| !text.trim().is_empty()) {
-            page.more(&format!("AWS's words, of which callers write parts: \"{}\"", shown(sentence, 400)));
-        }
+    if diagnosis.cause.effect == Effect::Unknown
+        && diagnosis.response != Response::Ignore
+        && let Some(sentence) = notice.call.error_message.as_deref().filter(|text| !text.trim().is_empty())
+    {
+        page.more(&format!("AWS's words, of which callers write parts: \"{}\"", shown(sentence, 400)));
     }
     page.gap();
     if diagnosis.response == Response::RaiseAlarm {

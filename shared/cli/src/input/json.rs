@@ -51,8 +51,6 @@ enum Scanned {
     List,
 }
 
-const WRAPPING_END: Broken = Broken::Syntax("a comma or a closing bracket is missing here");
-
 impl<R: Read> Reader<R> {
     /// One step between values that stand by themselves.
     pub(super) fn step_outside(&mut self) -> Result<(), Broken> {
@@ -105,16 +103,16 @@ impl<R: Read> Reader<R> {
             Some(b']') => {
                 self.window.mark();
                 self.window.bump();
-                if self.inside == Inside::Wrapping {
+                let inside = std::mem::replace(&mut self.inside, Inside::Nothing);
+                if inside == Inside::Wrapping {
                     self.scan(Want::CommaOrEnd, &[b'{'], false)?;
                 }
-                self.inside = Inside::Nothing;
                 self.is_behind_value = true;
             }
             Some(_) => {
                 self.window.mark();
                 if self.is_behind_value {
-                    return Err(WRAPPING_END);
+                    return Err(missing(Want::CommaOrEnd));
                 }
                 self.scan(Want::Value, &[], false)?;
                 self.take();
@@ -128,19 +126,9 @@ impl<R: Read> Reader<R> {
     fn scan(&mut self, mut want: Want, open: &[u8], may_be_wrapping: bool) -> Result<Scanned, Broken> {
         let mut open = open.to_vec();
         let mut is_list_next = false;
-        let mut is_too_large = false;
         let window = &mut self.window;
         loop {
-            if window.taken().len() > LARGEST_VALUE && !is_too_large {
-                let start = window.marked();
-                let why = format!("this JSON value is larger than {} MiB; it is left out.", LARGEST_VALUE >> 20);
-                self.found.push_back(Err(super::Failure { at: Some(start), why }));
-                is_too_large = true;
-            }
-            if is_too_large {
-                window.mark();
-            }
-            let Some(byte) = window.peek()? else { return Err(if is_too_large { Broken::TooLarge } else { Broken::End }) };
+            let Some(byte) = window.peek()? else { return Err(Broken::End) };
             match (byte, want) {
                 (b' ' | b'\t' | b'\r' | b'\n', _) => window.bump(),
                 (b'}', Want::NameOrEnd) | (b']', Want::ValueOrEnd) | (b'}' | b']', Want::CommaOrEnd) => {
@@ -161,14 +149,14 @@ impl<R: Read> Reader<R> {
                 }
                 (b'"', Want::Name | Want::NameOrEnd) => {
                     let before = window.taken().len();
-                    string(window, LARGEST_VALUE)?;
+                    string(window)?;
                     let name = window.taken().get(before..).unwrap_or_default();
                     is_list_next = may_be_wrapping && open.len() == 1 && LISTS.contains(&name);
                     want = Want::Colon;
                     continue;
                 }
                 (b'"', Want::Value | Want::ValueOrEnd) => {
-                    string(window, LARGEST_VALUE)?;
+                    string(window)?;
                     want = Want::CommaOrEnd;
                 }
                 (b'{' | b'[', Want::Value | Want::ValueOrEnd) => {
@@ -191,49 +179,49 @@ impl<R: Read> Reader<R> {
                 _ => return Err(missing(want)),
             }
             if open.is_empty() {
-                return if is_too_large { Err(Broken::TooLarge) } else { Ok(Scanned::Value) };
+                return if window.is_overflowing() { Err(Broken::TooLarge) } else { Ok(Scanned::Value) };
             }
         }
     }
 
     /// Says what broke, and goes to where reading can go on.
     pub(super) fn broken(&mut self, broken: Broken) {
-        let (began, here) = (self.window.marked(), self.window.here().position);
-        let in_list = self.inside != Inside::Nothing;
-        let (at, what) = match broken {
+        let (began, here) = (self.window.marked().position, self.window.here().position);
+        let what = match broken {
             Broken::Io(error) => {
                 // The reader knows the byte, which says more than a line that was never whole.
                 let why = match error.kind() {
                     io::ErrorKind::IsADirectory => text::DIRECTORY.to_owned(),
                     _ => error.to_string(),
                 };
-                self.fail(None, why);
                 self.is_over = true;
-                return;
+                return self.fail(None, why);
             }
             Broken::TooLarge => {
-                // It has been named, and reading is behind it.
+                // Reading is behind it already.
                 self.is_behind_value = true;
-                return;
+                return self.fail(Some(began), format!("this value is larger than {} MiB. It is left out.", LARGEST_VALUE >> 20));
             }
-            Broken::Syntax(what) => (here, what.to_owned()),
-            Broken::End if began == here => (here, "the input ends inside a list of records: it is cut off".to_owned()),
-            Broken::End => (here, format!("the input ends inside the JSON value that begins at {began}: it is cut off")),
+            Broken::Syntax(what) => what,
+            Broken::End => "the input ends before its JSON does: it is cut off",
         };
         let is_end = matches!(broken, Broken::End);
-        let rest = match self.resume(in_list, is_end) {
-            Ok(true) => format!("This value is left out; reading goes on at {}.", self.window.here().position),
-            _ if is_end => "What comes before it was read.".to_owned(),
-            _ => "This value is left out, and nothing behind it could be read.".to_owned(),
+        let is_resumed = self.resume(is_end).unwrap_or(false);
+        let now = self.window.here().position;
+        let rest = match is_resumed {
+            true if now == here => "What follows is read all the same.".to_owned(),
+            true => format!("What begins at {began} is left out; reading goes on at {now}."),
+            false if is_end && began == here => "What comes before is read.".to_owned(),
+            false => format!("What begins at {began} is left out, and so is everything behind it."),
         };
-        let why = if is_end { format!("{what}. {rest}") } else { format!("not JSON: {what}. {rest}") };
-        self.fail(Some(at), why);
+        self.fail(Some(here), format!("{}{what}. {rest}", if is_end { "" } else { "not JSON: " }));
     }
 
     /// Goes to the next place that looks like the beginning of a value: a line that is indented no more than the broken
     /// value's, or, in a log file that is one long line, the next record. False at the end of the input.
-    fn resume(&mut self, in_list: bool, is_end: bool) -> io::Result<bool> {
-        let failed = self.window.marked_place();
+    fn resume(&mut self, is_end: bool) -> io::Result<bool> {
+        let in_list = self.inside != Inside::Nothing;
+        let failed = self.window.marked();
         let failed_at = self.window.here();
         self.window.back();
         // An element that only lacks the comma before it is whole.
@@ -316,7 +304,7 @@ fn begins_json<R: Read>(window: &mut Window<R>) -> io::Result<bool> {
 }
 
 /// Goes behind a string. A line never breaks inside one, so a quote that is missing costs one line.
-fn string<R: Read>(window: &mut Window<R>, largest: usize) -> Result<(), Broken> {
+fn string<R: Read>(window: &mut Window<R>) -> Result<(), Broken> {
     const LINE: Broken = Broken::Syntax("a line ends inside a string (was the text wrapped, or a quote lost?)");
     window.bump();
     loop {
@@ -336,9 +324,6 @@ fn string<R: Read>(window: &mut Window<R>, largest: usize) -> Result<(), Broken>
                 }
             }
             Some(_) => window.bump(),
-        }
-        if window.taken().len() > largest + 1 {
-            window.mark();
         }
     }
 }

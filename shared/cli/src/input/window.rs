@@ -1,7 +1,8 @@
 //! A window on a stream of bytes that knows its line and column.
 //!
 //! It keeps what lies between a mark and the present place, so that a value can be taken whole when its end is found, and
-//! looked at again when it turns out to be broken. What lies before the mark is forgotten.
+//! looked at again when it turns out to be broken. What lies before the mark is forgotten, and so is a value that grows
+//! over the limit: reading then goes on to its end without keeping it.
 
 use std::io::{self, Read};
 
@@ -28,14 +29,26 @@ pub struct Window<R> {
     at: usize,
     here: Place,
     marked: Place,
+    largest: usize,
+    is_overflowing: bool,
     is_over: bool,
 }
 
 impl<R: Read> Window<R> {
-    /// At the beginning of a stream.
-    pub fn new(reader: R) -> Self {
+    /// At the beginning of a stream. At most `largest` bytes are kept between the mark and the present place.
+    pub fn new(reader: R, largest: usize) -> Self {
         let start = Place { position: Position { line: 1, column: 1 }, indent: 0, is_first: true };
-        Self { reader, bytes: Vec::new(), mark: 0, at: 0, here: start, marked: start, is_over: false }
+        Self {
+            reader,
+            bytes: Vec::new(),
+            mark: 0,
+            at: 0,
+            here: start,
+            marked: start,
+            largest,
+            is_overflowing: false,
+            is_over: false,
+        }
     }
 
     /// The byte at the present place; `None` at the end. An error is told once, and is the end.
@@ -80,6 +93,10 @@ impl<R: Read> Window<R> {
     pub fn bump(&mut self) {
         let Some(&byte) = self.bytes.get(self.at) else { return };
         self.at += 1;
+        if self.at - self.mark > self.largest {
+            self.mark = self.at;
+            self.is_overflowing = true;
+        }
         let here = &mut self.here;
         if byte == b'\n' {
             *here = Place { position: Position { line: here.position.line + 1, column: 1 }, indent: 0, is_first: true };
@@ -99,6 +116,12 @@ impl<R: Read> Window<R> {
     pub fn mark(&mut self) {
         self.mark = self.at;
         self.marked = self.here;
+        self.is_overflowing = false;
+    }
+
+    /// Whether more lies behind the mark than is kept: it can be neither taken nor gone back to.
+    pub fn is_overflowing(&self) -> bool {
+        self.is_overflowing
     }
 
     /// What lies between the mark and the present place.
@@ -106,10 +129,12 @@ impl<R: Read> Window<R> {
         self.bytes.get(self.mark..self.at).unwrap_or_default()
     }
 
-    /// Goes back to the mark.
+    /// Goes back to the mark, if all since then is still there.
     pub fn back(&mut self) {
-        self.at = self.mark;
-        self.here = self.marked;
+        if !self.is_overflowing {
+            self.at = self.mark;
+            self.here = self.marked;
+        }
     }
 
     /// The present place.
@@ -117,13 +142,8 @@ impl<R: Read> Window<R> {
         self.here
     }
 
-    /// The position of the mark.
-    pub fn marked(&self) -> Position {
-        self.marked.position
-    }
-
     /// The place of the mark.
-    pub fn marked_place(&self) -> Place {
+    pub fn marked(&self) -> Place {
         self.marked
     }
 
