@@ -102,6 +102,7 @@ fn assemble(config: Config) -> Result<Triage<DynamoStore>, Error> {
         channels: Channels { notices: channels(config.notices), alarms: channels(config.alarms), pages: None },
         setting: Setting { mode: GrantMode::None, guardrails },
         own_roles: config.own_roles,
+        ahead_ms: 0,
     })
 }
 
