@@ -73,6 +73,14 @@ pub enum Channel {
         /// Where secrets are read.
         secrets: std::sync::Arc<Secrets>,
     },
+    /// An incoming webhook whose address was given on the spot, on one machine.
+    #[cfg(feature = "aws")]
+    SlackAddress {
+        /// Slack's API.
+        slack: Slack,
+        /// The address, which is as good as a password.
+        url: Secret,
+    },
 }
 
 /// What telling depends on beside the case.
@@ -196,7 +204,7 @@ impl Channel {
                 Ok(())
             }
             #[cfg(feature = "aws")]
-            Self::SlackBot { .. } | Self::SlackWebhook { .. } if told.slack.is_some() => Ok(()),
+            Self::SlackBot { .. } | Self::SlackWebhook { .. } | Self::SlackAddress { .. } if told.slack.is_some() => Ok(()),
             #[cfg(feature = "aws")]
             Self::SlackBot { slack, token_secret, channel, secrets } => {
                 let mut body = message.slack();
@@ -217,6 +225,12 @@ impl Channel {
                     slack.webhook(url, &body, instant(telling.deadline)).await
                 });
                 posted.await?;
+                told.slack = Some(SlackMessage { channel: "webhook".to_owned(), ts: String::new() });
+                Ok(())
+            }
+            #[cfg(feature = "aws")]
+            Self::SlackAddress { slack, url } => {
+                slack.webhook(url, &message.slack(), instant(telling.deadline)).await.map_err(|e| e.to_string())?;
                 told.slack = Some(SlackMessage { channel: "webhook".to_owned(), ts: String::new() });
                 Ok(())
             }

@@ -50,7 +50,7 @@ impl Commands {
             RemedyKind::AttachManagedPolicy => attach_managed_policy(remedy, named?),
             RemedyKind::PutInlinePolicy => put_inline_policy(remedy),
             RemedyKind::ChangePermissionSet => change_permission_set(remedy, named),
-            RemedyKind::CreateCrossAccountRole => create_cross_account_role(remedy),
+            RemedyKind::CreateCrossAccountRole => create_role(remedy),
             RemedyKind::PutResourcePolicy
             | RemedyKind::UpdateBucketPolicy
             | RemedyKind::UpdateTopicPolicy
@@ -59,6 +59,8 @@ impl Commands {
             RemedyKind::UpdateLogRole if remedy.policy.as_ref().is_some_and(grants_to_holder) => {
                 put_inline_policy(remedy)
             }
+            // A trust and permissions together are a whole role, to be made.
+            RemedyKind::UpdateLogRole if remedy.policy.as_ref().is_some_and(is_whole_role) => create_role(remedy),
             RemedyKind::UpdateLogRole => change_document(remedy),
             RemedyKind::CreateServiceLinkedRole => Some(Self {
                 aws_cli: Some(shell::service_linked_role()),
@@ -123,7 +125,12 @@ fn change_permission_set(remedy: &Remedy, named: Option<NamedPolicy>) -> Option<
     }
 }
 
-fn create_cross_account_role(remedy: &Remedy) -> Option<Commands> {
+fn is_whole_role(policy: &PolicyDocument) -> bool {
+    let trusts = policy.statements.iter().filter(|statement| statement.trustee.is_some()).count();
+    (1..policy.statements.len()).contains(&trusts)
+}
+
+fn create_role(remedy: &Remedy) -> Option<Commands> {
     let role = Entity::editable(&remedy.target).filter(|entity| entity.kind == EntityKind::Role)?;
     let (trust, permissions): (Vec<_>, Vec<_>) =
         remedy.policy.as_ref()?.statements.iter().partition(|statement| statement.trustee.is_some());

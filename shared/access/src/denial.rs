@@ -228,6 +228,8 @@ impl Denial {
         if (is_clause || denial.wording == Wording::OldForm) && denial.is_resource_broken_off() {
             denial.wording = Wording::Cut;
             denial.cause = Cause { effect: Effect::Unknown, policy_type: None, policy_arn: None };
+            // Half a name is a wrong name: the request's whole one counts, if it is legal.
+            denial.resource = denial.requested_resource();
         }
         denial.owner = denial.read_owner();
         denial
@@ -272,7 +274,7 @@ impl Denial {
         match action::service(action) {
             "cloudtrail" | "cloudtrail-data" => self.requested_trail_resource(),
             "s3" => {
-                let bucket = record.parameter("bucketName")?;
+                let bucket = record.parameter("bucketName").or_else(|| record.parameter("s3BucketName"))?;
                 let name = match record.parameter("key") {
                     Some(key) => format!("arn:{partition}:s3:::{bucket}/{key}"),
                     None => format!("arn:{partition}:s3:::{bucket}"),
@@ -281,16 +283,20 @@ impl Denial {
             }
             "kms" => {
                 let from_record = || record.resources.iter().find_map(|r| r.arn.clone().filter(|arn| arn.contains(":kms:")));
-                let key = record.parameter("keyId");
+                let key = record.parameter("keyId").or_else(|| record.parameter("kmsKeyId"));
                 key.and_then(|key| arn_or(key, &|| self.local_arn("kms", "key/", key))).or_else(from_record)
             }
-            "sns" => record.parameter("topicArn").and_then(|topic| arn_or(topic, &|| None)).or_else(|| {
-                let name = record.parameter("name")?;
-                self.local_arn("sns", "", name)
-            }),
+            "sns" => {
+                let topic = record.parameter("topicArn").or_else(|| record.parameter("snsTopicName"));
+                // SNS's own CreateTopic says `name`; in a call of CloudTrail's that is the trail's.
+                let is_own = record.event_source.as_deref() == Some("sns.amazonaws.com");
+                let topic = topic.or_else(|| record.parameter("name").filter(|_| is_own))?;
+                arn_or(topic, &|| self.local_arn("sns", "", topic))
+            }
             "logs" => record
                 .parameter("logGroupName")
                 .or_else(|| record.parameter("logGroupIdentifier"))
+                .or_else(|| record.parameter("cloudWatchLogsLogGroupArn"))
                 .and_then(|group| arn_or(group, &|| self.local_arn("logs", "log-group:", group))),
             "sts" => record.parameter("roleArn").and_then(|role| arn_or(role, &|| None)),
             "iam" => match action::operation(action) {
@@ -357,11 +363,27 @@ impl Denial {
     /// Whether the sentence's resource is only the beginning of the one that was asked for.
     fn is_resource_broken_off(&self) -> bool {
         let Some(named) = self.sentence.as_ref().and_then(|s| s.resource.as_deref()) else { return false };
-        let parameters = self.record.request_parameters.as_ref();
-        let asked = self.requested_resource();
-        let is_part_of = |whole: &str| whole.len() > named.len() && whole.starts_with(named);
-        asked.as_deref().is_some_and(is_part_of)
-            || parameters.is_some_and(|p| p.values().filter_map(|v| v.as_str()).any(is_part_of))
+        let name = Arn::parse(named).map_or(named, |arn| arn.resource.split_once('/').map_or(named, |(_, name)| name));
+        self.requested_names().any(|asked| {
+            let is_begun = |begun: &str| asked.len() > begun.len() && asked.starts_with(begun);
+            is_begun(named) || is_begun(name)
+        })
+    }
+
+    /// What the request calls the things that it is about, legal or not.
+    fn requested_names(&self) -> impl Iterator<Item = &str> {
+        const NAMES: [&str; 11] = [
+            "name", "trailName", "eventDataStore", "channel", "channelArn", "dashboardId", "resourceArn", "resourceId", "roleArn",
+            "topicArn", "keyId",
+        ];
+        NAMES.into_iter().filter_map(|name| self.record.parameter(name))
+    }
+
+    /// Whether the request names something that CloudTrail would not take: then its name may pass for other words.
+    pub fn has_illegal_request(&self) -> bool {
+        self.known.is_some_and(|known| !known.takes_only_star())
+            && self.requested_names().next().is_some()
+            && self.requested_resource().is_none()
     }
 
     /// The account in the resource's ARN, else the one that the record gives beside it.

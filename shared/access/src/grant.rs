@@ -48,6 +48,7 @@ impl std::str::FromStr for GrantMode {
 pub enum Obstacle {
     Response,
     Scenario,
+    AccountAbsent,
     NotTheCallers,
     NotEditable,
     Workload,
@@ -70,6 +71,7 @@ impl Obstacle {
         match self {
             Self::Response => "nothing is wrong, or it is an alarm",
             Self::Scenario => "the fix is not a permission of the caller in this account",
+            Self::AccountAbsent => "the record does not say in whose account it was written",
             Self::NotTheCallers => "the caller belongs to another account",
             Self::NotEditable => "the caller is no user or role whose policies can be changed here",
             Self::Workload => "the session belongs to a workload: its permissions belong in the code that deploys it",
@@ -98,7 +100,8 @@ pub fn obstacle(denial: &Denial, rule: Rule, scenario: Scenario, guardrails: &Gu
     let checks = [
         (rule.response() != Response::SuggestFix, Obstacle::Response),
         (scenario != Scenario::NotAuthorized, Obstacle::Scenario),
-        (account.is_none() || account != own, Obstacle::NotTheCallers),
+        (account.is_none(), Obstacle::AccountAbsent),
+        (account != own, Obstacle::NotTheCallers),
         (!caller.is_editable(), Obstacle::NotEditable),
         (caller.is_workload, Obstacle::Workload),
         (known.is_none(), Obstacle::Action),
@@ -112,7 +115,7 @@ pub fn obstacle(denial: &Denial, rule: Rule, scenario: Scenario, guardrails: &Gu
             sentence.and_then(|s| s.principal.as_deref()).is_some_and(|named| caller.is_contradicted_by(named)),
             Obstacle::Contradiction,
         ),
-        (!is_resource_legal(denial), Obstacle::Names),
+        (!is_resource_legal(denial) || denial.has_illegal_request(), Obstacle::Names),
         (scope::is_from_outside(denial), Obstacle::OtherAccount),
         (guardrails.protect(caller), Obstacle::Guardrails),
         (caller.principal.unique_id.is_none(), Obstacle::UniqueId),

@@ -75,7 +75,7 @@ pub fn is_in_scope(denial: &Denial, guardrails: &Guardrails, has_open_case: bool
         Service::CloudTrail => is_bare,
         // The page shows the sentence alone; a record of it always has the event source of the service that wanted the role.
         Service::PassRole => is_bare && arn.is_none() || is_trail_resource || arn.as_ref().is_some_and(names_cloudtrail_role),
-        Service::S3 => is_trail_resource || arn.as_ref().is_some_and(|arn| is_log_file_key(arn.resource)),
+        Service::S3 => is_trail_resource || s3_path(denial).is_some_and(|path| is_in_trail_bucket(&path, guardrails) || is_log_file_key(&path)),
         Service::Logs => {
             is_trail_resource || arn.as_ref().and_then(log_group).is_some_and(|group| group.starts_with("aws-cloudtrail-logs-"))
         }
@@ -195,6 +195,22 @@ pub fn is_log_file_key(resource: &str) -> bool {
     }
     parts.next().is_some_and(crate::arn::is_account_id)
         && parts.next().is_some_and(|part| matches!(part, "CloudTrail" | "CloudTrail-Digest" | "CloudTrail-Insight"))
+}
+
+/// `bucket/key` as AWS's sentence or the request names it. Keys may hold characters that no ARN here may, and are still keys.
+fn s3_path(denial: &Denial) -> Option<String> {
+    let said = denial.sentence.as_ref().and_then(|sentence| sentence.resource.as_deref());
+    let path = said.and_then(|text| text.split_once(":s3:::")).map(|(_, path)| path.to_owned());
+    path.or_else(|| {
+        let bucket = denial.record.parameter("bucketName")?;
+        Some(format!("{bucket}/{}", denial.record.parameter("key").unwrap_or_default()))
+    })
+}
+
+fn is_in_trail_bucket(path: &str, guardrails: &Guardrails) -> bool {
+    let bucket = path.split('/').next().unwrap_or_default();
+    let arn = format!("arn:aws:s3:::{bucket}");
+    Arn::parse(&arn).is_some_and(|parsed| guardrails.trail_resources.contain(&parsed, &arn))
 }
 
 /// Which calls make a role, or make one more powerful.

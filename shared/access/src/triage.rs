@@ -27,7 +27,7 @@ pub const PRINCIPAL_BUDGET: u32 = 10;
 /// New cases of one account in an hour.
 pub const ACCOUNT_BUDGET: u32 = 100;
 /// Cases of one principal within this time are shown together: a page of the console makes ten calls. Seconds.
-const TOGETHER: i64 = 600;
+pub const TOGETHER: i64 = 600;
 /// A message in Slack is updated with its counter at most this often. Seconds.
 const UPDATE_EVERY: i64 = 60;
 /// Recent cases remembered for a principal.

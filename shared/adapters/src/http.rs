@@ -17,7 +17,6 @@ use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, Sh
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -148,7 +147,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     let SdkError::ServiceError(refused) = error else {
-        let text = bounded(&DisplayErrorContext(error).to_string());
+        let text = bounded(&with_causes(error));
         return match error {
             SdkError::ConstructionFailure(_) => AwsError::Refused(text),
             _ => AwsError::Unavailable(text),
@@ -164,6 +163,12 @@ where
     } else {
         AwsError::Refused(text)
     }
+}
+
+/// An error with everything that led to it, which is where a refused connection or an untrusted certificate is named.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Enough of a text from outside to work with. Logs and errors are no place for a page of HTML.

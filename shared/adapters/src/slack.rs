@@ -8,7 +8,7 @@
 //! Every call ends by its deadline. After `Unavailable` the message may have been posted all the same: a caller that
 //! tries again may post twice, which is better than never. Tokens and webhook addresses are in no error.
 
-use crate::http::{bounded, connector};
+use crate::http::{bounded, connector, with_causes};
 use crate::secrets::Secret;
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -228,12 +228,7 @@ impl Call<'_> {
         if error.is_timeout() {
             return Failed::For(SlackError::Unavailable("no answer in time".to_owned()));
         }
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
+        let mut text = with_causes(error);
         if let Some(token) = self.token {
             text = text.replace(token.expose(), "…");
         }

@@ -1,4 +1,4 @@
-//! SNS and Secrets Manager against an emulated AWS.
+//! SNS and Secrets Manager against an emulated AWS, and TLS.
 //!
 //! Decides that what the adapters send is what a subscriber gets, and that a secret is read as seldom as promised. One server for all,
 //! since starting it costs more than using it.
@@ -11,6 +11,7 @@ mod stub;
 
 use adapters::http::AwsError;
 use adapters::secrets::{KEPT, Secret, SecretError, Secrets};
+use adapters::slack::{Slack, SlackError};
 use adapters::sns::{PublishRequest, Publisher};
 use aws_config::SdkConfig;
 use serde_json::{Value, json};
@@ -26,6 +27,19 @@ async fn on_an_emulated_aws() {
     a_secret_is_kept_for_a_while(&config).await;
     a_refused_secret_is_read_again(&config).await;
     a_secret_that_is_none_is_said(&config).await;
+}
+
+/// The one client is used for AWS and for Slack, so one test is for both. moto makes itself a certificate that nobody has signed.
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_refused() {
+    let moto = moto::Moto::start_with(&["--ssl"]);
+    let slack = Slack::new(&moto.url, Duration::from_secs(5)).expect("https");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let error = slack.post(&Secret::new("xoxb-1"), "C1", &json!({}), deadline).await.unwrap_err();
+    assert!(matches!(&error, SlackError::Unavailable(why) if why.contains("certificate")), "{error:?}");
+    let error = Secrets::with_config(&moto.config().await).get("slack/token", Instant::now()).await.unwrap_err();
+    let SecretError::Aws(AwsError::Unavailable(why)) = &error else { panic!("{error:?}") };
+    assert!(why.contains("certificate"), "{why}");
 }
 
 async fn a_subscriber_gets_what_was_published(config: &SdkConfig) {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use access::grant::GrantMode;
 use clap::{
     Args as Arguments, CommandFactory, Parser, Subcommand, ValueEnum,
-    builder::{PossibleValuesParser, TypedValueParser},
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
 
@@ -25,35 +25,67 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Explain refused calls: who was refused what, why, and the smallest fix
+    #[command(long_about = ABOUT, after_long_help = HELP)]
     Explain(Explain),
+    /// Take denials in on this machine: notices on the terminal, cases on a page
+    Serve(Serve),
 }
 
-/// Explain refused calls: who was refused what, why, and the smallest fix.
-///
-/// Reads CloudTrail's own words from files or from standard input and changes nothing, anywhere: no AWS account is asked.
-///
-/// Each input may hold a CloudTrail record, an EventBridge event, a log file ({"Records":[...]}), the output of
-/// `aws cloudtrail lookup-events`, an SQS or SNS message around one of these, many of them one after the other (JSON
-/// Lines), or AWS's error sentence as it was printed. Gzip is unpacked. What an input is, its content says, not its name.
+/// The arguments of `explain`.
 #[derive(Debug, Arguments)]
-#[command(after_long_help = HELP)]
 pub struct Explain {
-    /// How to say it.
+    /// How to say it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
-    /// What a stack would be set to grant: decides which fixes are offered for approval.
-    #[arg(long, value_name = "MODE", default_value = "exact")]
-    #[arg(value_parser = PossibleValuesParser::new(["none", "managed", "exact"]).try_map(|mode| mode.parse::<GrantMode>()))]
+    /// What a stack would be set to grant on approval
+    #[arg(long, value_name = "MODE", default_value = "exact", value_parser = modes())]
     pub grant_mode: GrantMode,
+
+    /// JSON: protected principals and the trail's own resources
+    #[arg(long, value_name = "FILE")]
+    pub guardrails: Option<PathBuf>,
+
+    /// What to read; - is standard input, and so is no FILE
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Take denials in on this machine: notices on the terminal, cases on a page.
+///
+/// A denial comes in by POST to the address that is listened on (in any form that explain reads), or as a file that is put
+/// into the folder. Cases are kept in a folder, and are there again after a restart. Nothing in AWS is read or changed.
+#[derive(Debug, Arguments)]
+pub struct Serve {
+    /// Where to listen: an address of this machine only. Port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: std::net::SocketAddr,
+
+    /// The folder that cases are kept in; it is made if it isn't there.
+    #[arg(long, value_name = "DIR", default_value = ".trailpass")]
+    pub data: PathBuf,
+
+    /// A folder of denials: what is in it is played at the start, and what comes into it later.
+    #[arg(long, value_name = "DIR")]
+    pub events: Option<PathBuf>,
+
+    /// Send the notices to this SNS topic, too (with the credentials of the environment).
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "ARN")]
+    pub topic: Option<String>,
+
+    /// Post the notices to Slack, too: a file that holds the address of an incoming webhook (which is a secret, so no argument).
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "FILE")]
+    pub slack_webhook: Option<PathBuf>,
+
+    /// Set the clock, to see what time does to cases: a time such as 2026-10-05T08:00:00Z, from which it goes on.
+    #[arg(long, value_name = "T")]
+    pub now: Option<jiff::Timestamp>,
 
     /// JSON: protected principals and the trail's own resources.
     #[arg(long, value_name = "FILE")]
     pub guardrails: Option<PathBuf>,
-
-    /// What to read; - is standard input, and so is no FILE.
-    #[arg(value_name = "FILE")]
-    pub files: Vec<PathBuf>,
 }
 
 /// The ways of saying it.
@@ -71,6 +103,25 @@ pub enum Format {
     Html,
 }
 
+fn modes() -> impl TypedValueParser<Value = GrantMode> {
+    let modes = [
+        PossibleValue::new("none").help("Nothing: every fix is made by hand"),
+        PossibleValue::new("managed").help("One of a few read policies that the stack owns, for a few hours"),
+        PossibleValue::new("exact").help("A policy for exactly the refused call, for a few hours: the least privilege"),
+    ];
+    PossibleValuesParser::new(modes).try_map(|mode| mode.parse::<GrantMode>())
+}
+
+const ABOUT: &str = "\
+Explain refused calls: who was refused what, why, and the smallest fix
+
+Reads what CloudTrail or AWS wrote, from files or from standard input. It asks no AWS account and changes nothing.
+Each input may hold, plain or gzip, told apart by what is in it and not by its name:
+  - CloudTrail records and EventBridge events, one or many (JSON Lines, or one after the other)
+  - log files ({\"Records\":[...]}) and the output of aws cloudtrail lookup-events
+  - SQS and SNS messages around one of these
+  - the text of an access-denied error, as the AWS CLI, an SDK or Terraform printed it";
+
 const HELP: &str = r#"Examples:
   The denials in a log file, as it lies in the trail's bucket:
       trailpass explain 111122223333_CloudTrail_eu-west-1_20261005T0800Z_x.json.gz
@@ -85,13 +136,15 @@ const HELP: &str = r#"Examples:
       trailpass explain --format slack denied.json
 
 Which records are shown:
-  json prints every record, also the ignored ones ("response": "ignore"). The other formats show only what somebody
-  would be told of; the rest is counted on standard error. text and html show a call that was refused again (same
-  principal, action, resource and cause) once.
-  html is one page, so it takes an input with one denial: with more, it prints nothing and says which there are.
+  json prints every record, the ignored ones too ("response": "ignore"). The other formats show what somebody would be
+  told of, and count the rest on standard error. text and html show a call that was refused again (same principal,
+  action, resource and cause) once.
+  html is the page of one denial: where there are more, it prints nothing, names them and ends with status 2.
 
-Status: 0 all was explained; 1 something could not be read (named, with its position; the rest was done);
-2 wrong usage."#;
+Status:
+  0  everything was explained
+  1  something could not be read: it is named with its position, and the rest is explained
+  2  wrong usage"#;
 
 /// Ends with status 2, the usage and a line of what to do.
 pub fn wrong_usage(message: &str) -> ! {

@@ -18,6 +18,7 @@ mod mend;
 mod text;
 mod window;
 
+pub use text::neither;
 use window::Window;
 
 /// The largest single JSON value (one record, or one event) that is read. AWS's own limits are far below it.

@@ -7,6 +7,7 @@ mod args;
 mod explain;
 mod input;
 mod output;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -15,5 +16,6 @@ use clap::Parser;
 fn main() -> ExitCode {
     match args::Args::parse().command {
         args::Command::Explain(explain) => explain::run(&explain),
+        args::Command::Serve(serve) => serve::run(&serve),
     }
 }

@@ -215,6 +215,7 @@ pub(super) fn push_text(out: &mut String, notation: Notation, text: &str) {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '$' | '%' if notation != Notation::Hcl => out.push(c),
+            '!' if notation != Notation::Json => out.push(c),
             '$' | '%' => rest = push_sigils(out, c, special),
             _ => push_code_point(out, notation, c),
         }
@@ -223,9 +224,10 @@ pub(super) fn push_text(out: &mut String, notation: Notation, text: &str) {
     out.push('"');
 }
 
-/// Printable ASCII that means itself in all three notations.
+/// Printable ASCII that means itself in all three notations. JSON is pasted into shells, and an older bash puts its
+/// history in place of a `!` even between quotes, once they began on the line before.
 fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'$' | b'%')
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'$' | b'%' | b'!')
 }
 
 /// HCL starts a template at `${` and `%{`; doubling the sign says that it is text. Where parsers differ over what that

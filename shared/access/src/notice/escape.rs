@@ -215,6 +215,8 @@ pub fn link_id(id: &str) -> Option<&str> {
 /// A URL that may become a link: of the web, and without a character that could end the link's markup.
 pub fn web_url(url: &str) -> Option<&str> {
     let is_web = url.starts_with("https://") || url.starts_with("http://");
-    let is_clean = url.bytes().all(|b| (b'!'..=b'~').contains(&b) && !matches!(b, b'<' | b'>' | b'|' | b'"' | b'\'' | b'`' | b'\\'));
+    let is_clean = url
+        .bytes()
+        .all(|b| (b'!'..=b'~').contains(&b) && !matches!(b, b'<' | b'>' | b'|' | b'"' | b'\'' | b'`' | b'\\'));
     (is_web && is_clean && url.len() <= 2_000).then_some(url)
 }

@@ -11,7 +11,9 @@ use super::{
     words,
 };
 use crate::{
-    diagnosis::{AccessLevel, Cause, Diagnosis, Effect, PolicyType, Remedy, RemedyKind, Response, Scenario, TargetKind},
+    diagnosis::{
+        AccessLevel, Cause, Diagnosis, Effect, PolicyType, Reach, Remedy, RemedyKind, Response, Scenario, TargetKind,
+    },
     principal::{Principal, PrincipalKind},
 };
 
@@ -114,11 +116,11 @@ pub fn rule_sentence(diagnosis: &Diagnosis) -> String {
 /// Which kind of policy decided, as far as AWS said it.
 pub fn why(notice: &Notice<'_>) -> String {
     let diagnosis = notice.diagnosis;
-    let has_sentence = notice.call.error_message.as_deref().is_some_and(|text| !text.trim().is_empty());
     let mut line = match diagnosis.response {
         // What is ignored was often no denial at all: then there is no cause to speak of, only the rule's own reason.
         Response::Ignore => rule_sentence(diagnosis),
-        _ => cause(&diagnosis.cause, diagnosis.scenario, has_sentence),
+        _ if diagnosis.cause.effect == Effect::Unknown && diagnosis.cause.policy_type.is_none() => unexplained(notice),
+        _ => cause(&diagnosis.cause),
     };
     if let Some(arn) = &diagnosis.cause.policy_arn {
         let _ = write!(line, " The policy is {}.", shown(arn, escape::ARN));
@@ -129,12 +131,27 @@ pub fn why(notice: &Notice<'_>) -> String {
     line
 }
 
-fn cause(cause: &Cause, scenario: Option<Scenario>, has_sentence: bool) -> String {
-    if scenario == Some(Scenario::Delivery) {
+/// Why, where AWS names no policy: what the rule knows, and whether the sentence could have said more.
+fn unexplained(notice: &Notice<'_>) -> String {
+    let diagnosis = notice.diagnosis;
+    if diagnosis.scenario == Some(Scenario::Delivery) {
         return "The caller was allowed to call. CloudTrail could not use what the call points it to: the policy of a \
                 bucket, topic, key or role keeps CloudTrail out."
             .to_owned();
     }
+    let mut line = rule_sentence(diagnosis);
+    // An exception of CloudTrail's own says by its name what is wrong; a plain denial leaves that to the sentence.
+    let is_plain = |code: &String| code.contains("AccessDenied") || code.ends_with("UnauthorizedOperation");
+    if notice.call.error_code.as_ref().is_none_or(is_plain) {
+        line.push_str(match notice.call.error_message.as_deref().map(str::trim) {
+            Some("") | None => " Which kind of policy decided is not known.",
+            Some(_) => " AWS's sentence gives no reason: which kind of policy decided is not known from it.",
+        });
+    }
+    line
+}
+
+fn cause(cause: &Cause) -> String {
     match (cause.effect, cause.policy_type.map(words::policy_type)) {
         (Effect::ImplicitDeny, Some(kind)) => {
             format!("A permission is missing: no {kind} allows the action. AWS calls this an implicit deny.")
@@ -152,14 +169,12 @@ fn cause(cause: &Cause, scenario: Option<Scenario>, has_sentence: bool) -> Strin
                 .to_owned()
         }
         (Effect::Unknown, Some(kind)) => {
-            format!("A{} {kind} refused it. AWS does not say whether it denies or only does not allow.", article(cause.policy_type))
+            format!(
+                "A{} {kind} refused it. AWS does not say whether it denies or only does not allow.",
+                article(cause.policy_type)
+            )
         }
-        (Effect::Unknown, None) if !has_sentence => {
-            "AWS's sentence is not in the record: it is not known which kind of policy decided.".to_owned()
-        }
-        (Effect::Unknown, None) => {
-            "AWS's sentence gives no reason: it is not known which kind of policy decided.".to_owned()
-        }
+        (Effect::Unknown, None) => "AWS names no kind of policy.".to_owned(),
     }
 }
 
@@ -187,6 +202,10 @@ pub fn order(remedy: &Remedy) -> String {
         }
         (_, RemedyKind::CreateCrossAccountRole, TargetKind::Role) => {
             line.push_str("Create, for the outside caller to assume, ");
+            Ok(())
+        }
+        (_, RemedyKind::CreateCrossAccountRole, _) if remedy.reach == Reach::Nobody => {
+            line.push_str("Let nobody in without a signature; whoever needs this gets a role, in ");
             Ok(())
         }
         // Where the policy itself is the target, nothing leads over to whose it is.
@@ -233,7 +252,18 @@ pub fn checks(diagnosis: &Diagnosis) -> Vec<String> {
     if is_quarantined(&diagnosis.cause) {
         steps.push("Replace the access key now: AWS has quarantined it, because it was found in public.".to_owned());
     }
-    steps.push(format!("Ask the person behind {who}, by a way you already trust, whether they made this call."));
+    steps.push(match principal.kind {
+        PrincipalKind::AwsService | PrincipalKind::ServiceLinkedRole => {
+            format!("Find out for which of your resources {who} made this call, and who set that up.")
+        }
+        PrincipalKind::Anonymous | PrincipalKind::Unknown => {
+            "Find out where the request came from: nothing in the record proves who made it.".to_owned()
+        }
+        PrincipalKind::RoleSession => {
+            format!("Ask whoever uses {who}, by a way you already trust, whether they made this call.")
+        }
+        _ => format!("Ask the person behind {who}, by a way you already trust, whether they made this call."),
+    });
     steps.push(
         "Look at what else the same credentials did today, in every Region, and whether every trail is still logging."
             .to_owned(),

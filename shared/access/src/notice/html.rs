@@ -22,6 +22,9 @@ mod index;
 /// Our own constant; the only text on a page that is not escaped.
 const STYLE: &str = include_str!("html/style.css");
 
+/// More than any policy that IAM takes has.
+const LINES: usize = 2_000;
+
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = base64(&Sha256::digest(STYLE.as_bytes()));
     format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
@@ -221,8 +224,12 @@ fn command(language: &str, text: Option<&str>) -> Markup {
 /// Text to copy. It may be wider than the page, so it scrolls by itself, by keyboard too.
 fn listing(name: &str, text: &str) -> Markup {
     let mut lines = String::with_capacity(text.len());
-    for line in text.trim_end().lines().take(2_000) {
-        if !lines.is_empty() {
+    for (index, line) in text.trim_end().lines().enumerate() {
+        if index == LINES {
+            lines.push_str("\n… cut here: the diagnosis in JSON has the rest");
+            break;
+        }
+        if index > 0 {
             lines.push('\n');
         }
         lines.push_str(&escape::exact(line, escape::COMMAND).to_string());

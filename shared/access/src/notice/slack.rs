@@ -173,7 +173,10 @@ fn alarm(blocks: &mut Vec<Value>, diagnosis: &Diagnosis) {
 fn fixes(blocks: &mut Vec<Value>, notice: &Notice<'_>) {
     let Some((best, others)) = notice.diagnosis.remedies.split_first() else {
         if notice.diagnosis.response != Response::Ignore {
-            blocks.push(labelled("Fix", "Trailpass knows none for this: read AWS's sentence and the documentation below."));
+            blocks.push(labelled(
+                "Fix",
+                "Trailpass knows none for this: read AWS's sentence and the documentation below.",
+            ));
         }
         return;
     };
@@ -192,7 +195,7 @@ fn fixes(blocks: &mut Vec<Value>, notice: &Notice<'_>) {
         for remedy in others.iter().take(4) {
             list.push_str("\n• ");
             let by = if remedy.apply == Apply::OnApproval { "" } else { ", by hand" };
-            let line = format!("{}{by}. Reaches {}.", facts::order(remedy), words::reach(remedy.reach));
+            let line = format!("{}{by}. {}", facts::order(remedy), facts::reach_and_risk(remedy));
             escape::prose(&mut list, &line, 300);
         }
         blocks.push(section(list));
@@ -253,7 +256,8 @@ fn footer(notice: &Notice<'_>) -> Value {
         line.push_str("Case ");
         escape::code(&mut line, &shown(case.id, escape::SHORT).to_string(), escape::SHORT);
         if let Some(counter) = facts::counter(notice) {
-            let _ = write!(line, " · {counter}");
+            line.push_str(" · ");
+            escape::prose(&mut line, &counter, 160);
         }
         line.push_str(" · ");
     }

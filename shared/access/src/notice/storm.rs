@@ -133,7 +133,10 @@ impl Storm<'_> {
         let mut protocols = Map::new();
         protocols.insert("default".to_owned(), Value::String(document.to_string()));
         protocols.insert("email".to_owned(), Value::String(self.text(Style::Plain)));
-        protocols.insert("sms".to_owned(), Value::String(format!("Trailpass {loud}: {headline}").chars().take(140).collect()));
+        protocols.insert(
+            "sms".to_owned(),
+            Value::String(format!("Trailpass {loud}: {headline}").chars().take(140).collect()),
+        );
         if format == sns::TopicFormat::AmazonQ {
             protocols.insert("https".to_owned(), Value::String(self.amazon_q(&headline).to_string()));
         }

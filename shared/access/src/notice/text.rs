@@ -7,9 +7,9 @@
 
 use std::fmt::Write;
 
-use super::{Notice, escape, escape::shown, facts, policy, words};
-pub(super) use self::page::Page;
 use self::page::MARGIN;
+pub(super) use self::page::Page;
+use super::{Notice, escape, escape::shown, facts, policy, words};
 use crate::{
     commands::Commands,
     diagnosis::{Apply, Effect, Remedy, Response},
@@ -130,7 +130,8 @@ fn fixes(page: &mut Page, notice: &Notice<'_>) {
     command(page, notice, best);
     page.gap();
     for (index, remedy) in others.iter().take(8).enumerate() {
-        let line = format!("{}. Reaches {}.", facts::order(remedy), words::reach(remedy.reach));
+        // With its risk: the wider remedy is often the more dangerous one.
+        let line = format!("{}. {}", facts::order(remedy), facts::reach_and_risk(remedy));
         page.item(if index == 0 { "Or" } else { "" }, &line);
     }
     if !others.is_empty() {

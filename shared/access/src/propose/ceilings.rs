@@ -70,13 +70,10 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             resource(denial),
             "the resource's own policy denies the action to this caller: narrow that statement, if it is not meant",
         ),
-        Rule::ResourcePolicy => by_hand(
-            denial,
-            RemedyKind::PutResourcePolicy,
-            everyone,
-            resource(denial),
-            "the resource's own policy has to allow the caller",
-        ),
+        Rule::ResourcePolicy => {
+            let (kind, target) = own_policy_of(denial);
+            by_hand(denial, kind, everyone, target, "the resource's own policy has to allow the caller")
+        }
         Rule::RoleTrust => by_hand(
             denial,
             RemedyKind::ChangeTrustPolicy,
@@ -84,13 +81,16 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             resource(denial),
             format!("who may assume the role stands in its trust policy, and {}", if is_explicit { "a statement in it denies the caller" } else { "nothing in it lets the caller in" }),
         ),
-        Rule::UnknownPolicy => by_hand(
-            denial,
-            if is_explicit { RemedyKind::RemoveExplicitDeny } else { RemedyKind::PutResourcePolicy },
-            everyone,
-            resource(denial),
-            "AWS names a kind of policy that Trailpass does not know: read the sentence, and look for that policy",
-        ),
+        Rule::UnknownPolicy => {
+            let (kind, target) = own_policy_of(denial);
+            by_hand(
+                denial,
+                if is_explicit { RemedyKind::RemoveExplicitDeny } else { kind },
+                everyone,
+                target,
+                "AWS names a kind of policy that Trailpass does not know: read the sentence, and look for that policy",
+            )
+        }
         Rule::NotPermitted | Rule::ManagementOnly | Rule::TrustedAccess => by_hand(
             denial,
             RemedyKind::UseHomeRegionOrOwner,
@@ -147,6 +147,19 @@ fn organization(denial: &Denial) -> Target {
             Target { kind: TargetKind::Organization, name: last_part(arn.resource).to_owned(), arn: Some(text.to_owned()) }
         }
         None => Target { kind: TargetKind::Organization, name: "organization".to_owned(), arn: None },
+    }
+}
+
+/// How the policy of the refused resource itself is changed. Trails take none: then all that is known is the account.
+fn own_policy_of(denial: &Denial) -> (RemedyKind, Target) {
+    let target = resource(denial);
+    match target.kind {
+        TargetKind::Bucket => (RemedyKind::UpdateBucketPolicy, target),
+        TargetKind::Key => (RemedyKind::UpdateKeyPolicy, target),
+        TargetKind::Topic => (RemedyKind::UpdateTopicPolicy, target),
+        TargetKind::Role => (RemedyKind::ChangeTrustPolicy, target),
+        TargetKind::Trail => (RemedyKind::PutResourcePolicy, account_target(denial)),
+        _ => (RemedyKind::PutResourcePolicy, target),
     }
 }
 

@@ -176,7 +176,10 @@ fn streams(partition: &str, region: &str, account: &str, group: &str) -> Stateme
     allow(
         "WriteCloudTrailsLogStreams",
         &["logs:CreateLogStream", "logs:PutLogEvents"],
-        &format!("arn:{partition}:logs:{region}:{account}:log-group:{group}:log-stream:{account}_CloudTrail_{region}*"),
+        &format!(
+            "arn:{partition}:logs:{region}:{account}:log-group:{group}:log-stream:{account}_CloudTrail_{}*",
+            region.trim_end_matches('*')
+        ),
     )
 }
 

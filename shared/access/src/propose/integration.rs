@@ -26,9 +26,14 @@ pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
     match proposal.rule {
         Rule::PassRole => pass_role(proposal).into_iter().collect(),
         Rule::RoleMaking => {
+            let named = denial.resource_arn().and_then(|arn| arn.entity());
+            let name = match named {
+                Some(("role", _, name)) if is_iam_name(name) => name,
+                _ => LOG_ROLE,
+            };
             let mut remedies = vec![delivery::log_role(
                 denial,
-                LOG_ROLE,
+                name,
                 "make this role once, by somebody who may: CloudTrail writes to CloudWatch Logs with it. The permissions that were \
                  refused here are not the fix, since they would let their holder become an administrator",
             )];
@@ -68,6 +73,7 @@ fn pass_role(proposal: &Proposal) -> Option<Remedy> {
         let account = denial.place.account_id.as_deref().or(denial.caller.principal.account_id.as_deref())?;
         Some(format!("arn:{}:iam::{account}:role/{name}", partition(denial)))
     };
+    let is_named = named.is_some();
     let role = named.or_else(|| match configured() {
         Some(arn) if arn.starts_with("arn:") => Some(arn),
         Some(name) => in_account(&name).filter(|_| is_iam_name(&name)),
@@ -82,7 +88,12 @@ fn pass_role(proposal: &Proposal) -> Option<Remedy> {
         TargetKind::PermissionSet => RemedyKind::ChangePermissionSet,
         _ => RemedyKind::PutInlinePolicy,
     };
-    let why = "lets the caller hand this one role to CloudTrail and to no other service; check what the role may do first";
+    let why = if is_named {
+        "lets the caller hand this one role to CloudTrail and to no other service; check what the role may do first"
+    } else {
+        "lets the caller hand one role to CloudTrail and to no other service; the record names no role, so this is the configured \
+         one or the one that CloudTrail's console makes: check which is meant, and what it may do"
+    };
     Some(by_hand(denial, kind, reach, target, why).with_policy(PolicyDocument::of(statement)))
 }
 
@@ -234,6 +245,8 @@ fn organization_resource(denial: &Denial) -> Remedy {
 
 /// The role for CloudWatch Logs as a target.
 pub(super) fn log_role_target(denial: &Denial, name: &str) -> Target {
-    let arn = denial.place.account_id.as_deref().map(|account| format!("arn:{}:iam::{account}:role/{name}", partition(denial)));
-    Target { kind: TargetKind::LogRole, name: name.to_owned(), arn: arn.filter(|_| !scope::is_from_outside(denial)) }
+    let named = denial.resource.clone().filter(|arn| arn.ends_with(&format!("/{name}")));
+    let built = || denial.place.account_id.as_deref().map(|account| format!("arn:{}:iam::{account}:role/{name}", partition(denial)));
+    let arn = named.or_else(built).filter(|_| !scope::is_from_outside(denial));
+    Target { kind: TargetKind::LogRole, name: name.to_owned(), arn }
 }

@@ -60,7 +60,10 @@ fn entity(denial: &Denial) -> Option<(Target, Reach)> {
 /// The harmless actions of the policy that somebody tried to write, one by one. Its own text is the caller's, so nothing else
 /// of it is kept: no wildcard, no other service, no resource.
 fn requested_actions(denial: &Denial) -> Option<PolicyDocument> {
-    let document = denial.record.parameter("policyDocument")?;
+    let document = match denial.record.request_parameters.as_ref()?.get("policyDocument")? {
+        serde_json::Value::String(text) => percent_decoded(text),
+        object => object.to_string(),
+    };
     let mut actions: Vec<String> = document
         .split(|c: char| !c.is_ascii_alphanumeric() && c != ':' && c != '-' && c != '*')
         .filter_map(action::find)
@@ -79,18 +82,29 @@ fn requested_actions(denial: &Denial) -> Option<PolicyDocument> {
     })
 }
 
+/// Some records hold the document percent-encoded. Only ASCII matters here: no action holds anything else.
+fn percent_decoded(text: &str) -> String {
+    let mut decoded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('%') {
+        decoded.push_str(before);
+        let byte = behind.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(u8::is_ascii);
+        match byte {
+            Some(byte) => decoded.push(char::from(byte)),
+            None => decoded.push('%'),
+        }
+        rest = if byte.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
+    }
+    decoded + rest
+}
+
 /// What this account can do for people of another one; their own side is said in the reason.
 pub(super) fn outside_account(denial: &Denial, rule: Rule) -> Vec<Remedy> {
     let here = denial.place.account_id.as_deref();
     let is_ours = denial.owner.as_deref().is_none_or(|owner| Some(owner) == here);
     match rule {
-        Rule::Anonymous => vec![by_hand(
-            denial,
-            RemedyKind::CreateCrossAccountRole,
-            Reach::Nobody,
-            account_target(denial),
-            "the request was not signed: nobody is named who could be let in, and the log must never be public",
-        )],
+        // Nobody is named who could be let in, and the log must never be public.
+        Rule::Anonymous => Vec::new(),
         Rule::NotYetASession => vec![by_hand(
             denial,
             RemedyKind::ChangeTrustPolicy,

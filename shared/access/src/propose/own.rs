@@ -159,28 +159,25 @@ fn above_the_account(denial: &Denial) -> Remedy {
     )
 }
 
+/// Where no policy can be written down: what has to be found out first.
 fn somebody_unknown(denial: &Denial) -> Remedy {
-    let why = match denial.caller.principal.kind {
-        PrincipalKind::IdentityCenterUser => {
-            "the record names an Identity Center user and no role: find the permission set that this user works with, and \
-             allow the action there"
-        }
-        _ if denial.rule_is_about_resource() => {
-            "the record does not say on what the call was refused: find the resource, then allow the action on it"
-        }
-        _ => "the record does not say whose permissions these are: find the caller first",
-    };
-    let (kind, reach) = match denial.caller.principal.kind {
-        PrincipalKind::IdentityCenterUser => (RemedyKind::ChangePermissionSet, Reach::AllAssignees),
-        _ => (RemedyKind::PutInlinePolicy, Reach::OneUser),
-    };
-    by_hand(denial, kind, reach, account_target(denial), why)
-}
-
-impl Denial {
-    fn rule_is_about_resource(&self) -> bool {
-        self.resource.is_none() && self.caller.is_person()
+    let (target, reach) = callers_target(denial);
+    let is_known = target.kind != TargetKind::Account;
+    if denial.caller.principal.kind == PrincipalKind::IdentityCenterUser {
+        let why = "the record names an Identity Center user and no role: find the permission set that this user works with, and \
+                   allow the action there";
+        return by_hand(denial, RemedyKind::ChangePermissionSet, Reach::AllAssignees, target, why);
     }
+    let why = match denial.resource.as_deref() {
+        _ if denial.known.is_some_and(CloudTrailAction::creates_lake_resource) => {
+            "CloudTrail Lake takes no new customers since 2026-05-31: an account that doesn't use it can't begin, whatever its policies \
+             allow; one that does needs the action on what it makes"
+        }
+        _ if !is_known => "the record does not say whose permissions these are: find the caller first",
+        None => "the record does not say on what the call was refused: find the resource, then allow the action on it",
+        Some(_) => "AWS names a pattern and no single resource: find the one that was meant, then allow the action on it",
+    };
+    by_hand(denial, RemedyKind::PutInlinePolicy, reach, target, why)
 }
 
 /// Whether a text may stand in a policy's `Action` and mean one action.

@@ -1,6 +1,6 @@
 //! A moto_server for one test: AWS's services, emulated on this machine.
 //!
-//! Decides where it comes from (`.tools/`, where `make tools` puts it), that the system chooses its port, and that it never outlives
+//! Decides where it comes from (`.tools/`, where `tests/tools/install.sh` puts it), that the system chooses its port, and that it never outlives
 //! the test, however that ends: a shell between the two waits for the end of its standard input, which the system closes for a
 //! test that panics, aborts or is killed.
 
@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const UNTIL_INPUT_ENDS: &str =
-    r#""$0" -H 127.0.0.1 -p 0 </dev/null & server=$!; cat >/dev/null; kill "$server"; wait "$server""#;
+    r#""$0" -H 127.0.0.1 -p 0 "$@" </dev/null & server=$!; cat >/dev/null; kill "$server"; wait "$server""#;
 
 pub struct Moto {
     shell: Child,
@@ -22,10 +22,16 @@ pub struct Moto {
 
 impl Moto {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With more arguments for moto_server.
+    pub fn start_with(arguments: &[&str]) -> Self {
         let program = program();
         let mut shell = Command::new("sh")
             .args(["-c", UNTIL_INPUT_ENDS])
             .arg(&program)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -105,7 +105,7 @@ impl<R: Read> Reader<R> {
                 self.window.bump();
                 let inside = std::mem::replace(&mut self.inside, Inside::Nothing);
                 if inside == Inside::Wrapping {
-                    self.scan(Want::CommaOrEnd, &[b'{'], false)?;
+                    self.scan(Want::CommaOrEnd, b"{", false)?;
                 }
                 self.is_behind_value = true;
             }
@@ -188,15 +188,7 @@ impl<R: Read> Reader<R> {
     pub(super) fn broken(&mut self, broken: Broken) {
         let (began, here) = (self.window.marked().position, self.window.here().position);
         let what = match broken {
-            Broken::Io(error) => {
-                // The reader knows the byte, which says more than a line that was never whole.
-                let why = match error.kind() {
-                    io::ErrorKind::IsADirectory => text::DIRECTORY.to_owned(),
-                    _ => error.to_string(),
-                };
-                self.is_over = true;
-                return self.fail(None, why);
-            }
+            Broken::Io(error) => return self.stopped(&error),
             Broken::TooLarge => {
                 // Reading is behind it already.
                 self.is_behind_value = true;
@@ -206,7 +198,10 @@ impl<R: Read> Reader<R> {
             Broken::End => "the input ends before its JSON does: it is cut off",
         };
         let is_end = matches!(broken, Broken::End);
-        let is_resumed = self.resume(is_end).unwrap_or(false);
+        let (is_resumed, stopped) = match self.resume(is_end) {
+            Ok(is_resumed) => (is_resumed, None),
+            Err(error) => (false, Some(error)),
+        };
         let now = self.window.here().position;
         let rest = match is_resumed {
             true if now == here => "What follows is read all the same.".to_owned(),
@@ -215,6 +210,15 @@ impl<R: Read> Reader<R> {
             false => format!("What begins at {began} is left out, and so is everything behind it."),
         };
         self.fail(Some(here), format!("{}{what}. {rest}", if is_end { "" } else { "not JSON: " }));
+        // Damaged gzip often shows as broken JSON first: the real reason is said, too.
+        stopped.iter().for_each(|error| self.stopped(error));
+    }
+
+    /// Reading itself failed, and is over. The reader knows the byte, which says more than a line that was never whole.
+    fn stopped(&mut self, error: &io::Error) {
+        self.is_over = true;
+        let is_directory = error.kind() == io::ErrorKind::IsADirectory;
+        self.fail(None, if is_directory { text::DIRECTORY.to_owned() } else { error.to_string() });
     }
 
     /// Goes to the next place that looks like the beginning of a value: a line that is indented no more than the broken
@@ -276,7 +280,7 @@ impl<R: Read> Reader<R> {
         }
         self.is_behind_value = false;
         if is_too_long {
-            let why = format!("{} (It is longer than {} MiB.)", text::neither(&bytes), LONGEST_TEXT >> 20);
+            let why = format!("{} (It is longer than {} MiB.)", text::neither(&String::from_utf8_lossy(&bytes)), LONGEST_TEXT >> 20);
             self.fail(Some(start), why);
         } else {
             self.found.extend(text::found(&bytes, start));

@@ -64,7 +64,7 @@ pub(super) fn notification(notice: &Notice<'_>) -> Value {
     });
     let metadata = value.get_mut("metadata").and_then(Value::as_object_mut);
     if let Some(metadata) = metadata {
-        if let Some(case) = &notice.case {
+        if let Some(case) = notice.case.as_ref().filter(|case| !case.id.is_empty()) {
             metadata.insert("threadId".to_owned(), Value::String(shown(case.id, escape::SHORT).to_string()));
         }
         if let Some(arn) = diagnosis.resource.as_deref().filter(|resource| resource.starts_with("arn:")) {
@@ -87,7 +87,7 @@ fn next_steps(notice: &Notice<'_>) -> Vec<String> {
         Response::RaiseAlarm => facts::checks(diagnosis),
         _ => {
             let fixes = diagnosis.remedies.iter().take(4);
-            fixes.map(|remedy| format!("{}. Reaches {}.", facts::order(remedy), words::reach(remedy.reach))).collect()
+            fixes.map(|remedy| format!("{}. {}", facts::order(remedy), facts::reach_and_risk(remedy))).collect()
         }
     };
     let mut steps: Vec<String> = steps

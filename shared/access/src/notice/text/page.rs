@@ -62,7 +62,11 @@ impl Page {
     }
 
     pub(in crate::notice) fn item(&mut self, label: &str, text: &str) {
-        if label.is_empty() { self.out.push_str(MARGIN) } else { self.label(label) }
+        if label.is_empty() {
+            self.out.push_str(MARGIN)
+        } else {
+            self.label(label)
+        }
         wrap(&mut self.out, text, MARGIN.len(), MARGIN);
     }
 
@@ -84,7 +88,8 @@ impl Page {
         let written = self.out.get(start..).unwrap_or_default();
         let is_long = |(index, (at, _)): &(usize, (usize, &str))| *index >= POLICY_LINES || *at > POLICY_BYTES;
         let breaks: usize = written.matches('\n').count();
-        let cut = written.match_indices('\n').enumerate().find(is_long).map(|(index, (at, _))| (start + at, breaks - index));
+        let cut =
+            written.match_indices('\n').enumerate().find(is_long).map(|(index, (at, _))| (start + at, breaks - index));
         if let Some((at, rest)) = cut {
             let end = self.out.floor_char_boundary(at.min(start + POLICY_BYTES));
             self.out.truncate(end);

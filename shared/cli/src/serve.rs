@@ -1,0 +1,244 @@
+//! Everything on one machine: denials come in over HTTP or from a folder, notices go to the terminal, cases to a page.
+//!
+//! The handler is the deployed one; only the store is a folder and the channel a terminal. Nothing in AWS is read or changed,
+//! whatever credentials lie around.
+
+mod door;
+mod folder;
+mod pages;
+
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use access::{
+    diagnose::Setting,
+    event::Record,
+    grant::GrantMode,
+    guardrails::Guardrails,
+    notice::text::Style,
+};
+use adapters::{
+    store::embedded::EmbeddedStore,
+    telemetry::{self, Metric},
+};
+use tokio::net::TcpListener;
+use triage::{
+    handle::{Report, Triage},
+    tell::{Channel, Channels},
+};
+
+use crate::{
+    args,
+    input::{self, What},
+};
+
+/// How long one batch may take; only a folder's disk can make it wait.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// As many records as are handled together.
+const BATCH: usize = 500;
+
+/// The handlers of one machine, and what is shown of them.
+pub struct Machine {
+    triage: Triage<EmbeddedStore>,
+    address: String,
+    folder: Option<PathBuf>,
+}
+
+/// What became of one input.
+#[derive(Debug, Default)]
+pub struct Taken {
+    received: u64,
+    posted: u64,
+    joined: u64,
+    duplicate: u64,
+    held: u64,
+    ignored: u64,
+    failed: u64,
+    /// What could not be read, each in a sentence.
+    failures: Vec<String>,
+}
+
+/// Runs until it is interrupted.
+pub fn run(args: &args::Serve) -> ExitCode {
+    telemetry::init(Some("warn"), telemetry::Output::Stderr);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let served = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
+        // One thread serves all: a machine has one operator, and a page is written in microseconds.
+        runtime.block_on(serve(args))
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("trailpass: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(args: &args::Serve) -> Result<(), String> {
+    if !args.listen.ip().is_loopback() {
+        return Err(format!("{} is not this machine: whoever reaches these pages sees every case, so only loopback addresses \
+            are listened on (127.0.0.1, [::1])", args.listen));
+    }
+    let guardrails = args.guardrails.as_deref().map(read_guardrails).transpose()?.unwrap_or_default();
+    let store = EmbeddedStore::open(&args.data).map_err(|e| e.to_string())?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|e| format!("can't listen on {}: {e}", args.listen))?;
+    let address = listener.local_addr().map_err(|e| e.to_string())?.to_string();
+    let style = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        true => Style::Colour,
+        false => Style::Plain,
+    };
+    let machine = Arc::new(Machine {
+        triage: Triage {
+            store,
+            channels: Channels {
+                notices: channels(args, style)?,
+                alarms: channels(args, style)?,
+                pages: Some(format!("http://{address}/case/")),
+            },
+            setting: Setting { mode: GrantMode::None, guardrails },
+            own_roles: Vec::new(),
+            ahead_ms: args.now.map_or(0, ahead_of),
+        },
+        address: address.clone(),
+        folder: args.events.clone(),
+    });
+    let mut known = folder::Known::default();
+    if let Some(folder) = &args.events {
+        let (files, taken) = known.play(folder, &machine).await?;
+        eprintln!("Played {files} files from {}: {taken}.", folder.display());
+        if taken.posted == 0 && taken.duplicate > 0 {
+            eprintln!("They are known from an earlier run. To see them again: --data with a new folder.");
+        }
+    }
+    eprintln!("Cases are kept in {}.", args.data.display());
+    eprintln!("Listening on http://{address}/ – send a denial: curl --data-binary @denial.json http://{address}/");
+    if let Some(folder) = &args.events {
+        eprintln!("Watching {} for new files. Ctrl-C ends.", folder.display());
+    }
+    tokio::select! {
+        served = pages::serve(listener, Arc::clone(&machine)) => served,
+        () = folder::watch(known, args.events.as_deref(), &machine) => Ok(()),
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+/// The terminal, and where this build can send to, what was asked for.
+#[cfg_attr(not(feature = "aws"), allow(unused_variables, clippy::unnecessary_wraps, reason = "nothing can be sent to"))]
+fn channels(args: &args::Serve, style: Style) -> Result<Vec<Channel>, String> {
+    let channels = std::iter::once(Channel::Terminal(style));
+    #[cfg(feature = "aws")]
+    let channels = {
+        use adapters::{secrets::Secret, slack, sns::Publisher};
+        let topic = args.topic.clone().map(|topic_arn| Channel::Sns {
+            topic_arn,
+            format: access::notice::sns::TopicFormat::Email,
+            publisher: Arc::new(Publisher::new()),
+        });
+        let slack = args.slack_webhook.as_deref().map(|file| {
+            let url = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+            let slack = slack::Slack::new(slack::API, Duration::from_secs(5)).map_err(|e| e.to_string())?;
+            Ok::<_, String>(Channel::SlackAddress { slack, url: Secret::new(url.trim()) })
+        });
+        channels.chain(topic).chain(slack.transpose()?)
+    };
+    Ok(channels.collect())
+}
+
+fn read_guardrails(file: &Path) -> Result<Guardrails, String> {
+    let json = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    Guardrails::from_json(&json).map_err(|e| format!("{}: {e}", file.display()))
+}
+
+/// Milliseconds from the machine's clock to the one asked for.
+fn ahead_of(now: jiff::Timestamp) -> i64 {
+    now.as_millisecond() - jiff::Timestamp::now().as_millisecond()
+}
+
+impl Machine {
+    /// Takes everything that an input holds: each record through triage, each failure into the answer.
+    pub async fn take(&self, bytes: &[u8]) -> Taken {
+        let mut taken = Taken::default();
+        let mut records: Vec<(usize, Record)> = Vec::new();
+        for one in input::read(bytes) {
+            match one {
+                Ok(found) => match found.what {
+                    What::Record(record) => records.push((0, *record)),
+                    What::Text(_) => taken.failures.push(format!(
+                        "{}: a text, and no record of CloudTrail's: `trailpass explain` reads AWS's sentence by itself",
+                        found.at
+                    )),
+                },
+                Err(failure) => taken.failures.push(match failure.at {
+                    Some(at) => format!("{at}: {}", failure.why),
+                    None => failure.why,
+                }),
+            }
+        }
+        while !records.is_empty() {
+            let rest = records.split_off(records.len().min(BATCH));
+            let batch = std::mem::replace(&mut records, rest);
+            let report = self.triage.handle_records(batch, SystemTime::now() + PATIENCE).await;
+            taken.add(&report);
+        }
+        taken
+    }
+}
+
+impl Taken {
+    fn add(&mut self, report: &Report) {
+        for (sum, metric) in [
+            (&mut self.received, Metric::Received),
+            (&mut self.posted, Metric::Posted),
+            (&mut self.joined, Metric::Joined),
+            (&mut self.duplicate, Metric::Duplicate),
+            (&mut self.held, Metric::Held),
+            (&mut self.ignored, Metric::Ignored),
+            (&mut self.failed, Metric::Failed),
+        ] {
+            *sum += report.count(metric);
+        }
+    }
+
+    /// The sum of two inputs.
+    fn join(&mut self, other: Self) {
+        let Self { received, posted, joined, duplicate, held, ignored, failed, failures } = other;
+        for (sum, more) in [
+            (&mut self.received, received),
+            (&mut self.posted, posted),
+            (&mut self.joined, joined),
+            (&mut self.duplicate, duplicate),
+            (&mut self.held, held),
+            (&mut self.ignored, ignored),
+            (&mut self.failed, failed),
+        ] {
+            *sum += more;
+        }
+        self.failures.extend(failures);
+    }
+}
+
+impl std::fmt::Display for Taken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { received, posted, joined, duplicate, held, ignored, failed, failures } = self;
+        write!(f, "{received} records, {posted} new cases")?;
+        for (count, what) in [
+            (*joined, "joined an open case"),
+            (*duplicate, "known already"),
+            (*held, "held back in a storm"),
+            (*ignored, "ignored"),
+            (*failed, "failed"),
+            (failures.len() as u64, "unreadable"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        Ok(())
+    }
+}

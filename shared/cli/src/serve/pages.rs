@@ -1,0 +1,144 @@
+//! The pages and the one address that takes denials.
+//!
+//! A page shows what a case holds, computed from its record anew, and changes nothing: there are no forms in it and no script.
+
+use std::sync::Arc;
+
+use access::{
+    case::Case,
+    diagnose::diagnose,
+    notice::{
+        CaseFacts, Notice, Together,
+        html::{self, CaseRow, Doors, Row},
+    },
+    triage::{StormFile, case_key},
+};
+use adapters::store::Document;
+use axum::{
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::{Machine, door};
+
+/// The largest body that is taken: more than AWS puts into one message of any kind.
+const LARGEST_BODY: usize = 16 << 20;
+
+/// Serves until the listener fails.
+pub async fn serve(listener: TcpListener, machine: Arc<Machine>) -> Result<(), String> {
+    let router = axum::Router::new()
+        .route("/", get(index).post(take))
+        .route("/case/{id}", get(case))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&machine), guard))
+        .with_state(machine);
+    axum::serve(listener, router).await.map_err(|e| e.to_string())
+}
+
+/// Lets only this machine in, and puts on every answer what browsers are to do with it.
+async fn guard(State(machine): State<Arc<Machine>>, request: Request, next: Next) -> Response {
+    let mut response = match door::check(request.headers(), &machine.address) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CONTENT_SECURITY_POLICY, html::content_security_policy()),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Takes denials in any form. 200: all was read; 422: some of it was not, which the answer says.
+async fn take(State(machine): State<Arc<Machine>>, body: Bytes) -> Response {
+    let taken = machine.take(&body).await;
+    let is_whole = taken.failures.is_empty() && taken.failed == 0;
+    let status = if is_whole { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let answer = json!({
+        "received": taken.received, "posted": taken.posted, "joined": taken.joined, "duplicate": taken.duplicate,
+        "held": taken.held, "ignored": taken.ignored, "failed": taken.failed, "unreadable": taken.failures,
+    });
+    (status, [(header::CONTENT_TYPE, "application/json")], format!("{answer}\n")).into_response()
+}
+
+async fn index(State(machine): State<Arc<Machine>>) -> Response {
+    let (cases, storms) = match (machine.triage.store.all("CASE#"), machine.triage.store.all("STORM#")) {
+        (Ok(cases), Ok(storms)) => (read::<Case>(&cases), read::<StormFile>(&storms)),
+        (Err(why), _) | (_, Err(why)) => return unavailable(&why.to_string()),
+    };
+    let setting = &machine.triage.setting;
+    let diagnosed: Vec<_> = cases.iter().map(|case| diagnose(case.record.clone(), setting, case.has_open_case)).collect();
+    let began: Vec<_> = storms.iter().map(StormFile::began).collect();
+    let storms: Vec<_> = storms.iter().zip(&began).map(|(storm, began)| storm.storm(began)).collect();
+    let rows = cases.iter().zip(&diagnosed).map(|(case, diagnosed)| {
+        let diagnosis = &diagnosed.diagnosis;
+        Row::Case(CaseRow { id: &case.id, diagnosis, count: case.count, last_seen: &case.last_seen })
+    });
+    let rows: Vec<_> = rows.chain(storms.iter().map(Row::Storm)).collect();
+    let (post, folder) = (format!("http://{}/", machine.address), machine.folder.as_ref().map(|f| f.display().to_string()));
+    page(StatusCode::OK, html::index(&rows, Doors { post: Some(&post), folder: folder.as_deref() }))
+}
+
+async fn case(State(machine): State<Arc<Machine>>, Path(id): Path<String>) -> Response {
+    let key = case_key(&id);
+    let found = match machine.triage.store.all(&key) {
+        Ok(found) => read::<Case>(&found).into_iter().find(|case| case.id == id),
+        Err(why) => return unavailable(&why.to_string()),
+    };
+    let Some(case) = found else { return (StatusCode::NOT_FOUND, "there is no such case\n").into_response() };
+    let diagnosed = diagnose(case.record.clone(), &machine.triage.setting, case.has_open_case);
+    let together = together(&machine, &case);
+    let notice = Notice {
+        diagnosis: &diagnosed.diagnosis,
+        call: &diagnosed.call(),
+        case: Some(CaseFacts {
+            id: &case.id,
+            count: case.count,
+            first_seen: &case.first_seen,
+            last_seen: &case.last_seen,
+            sessions: &case.sessions,
+            source_ips: &case.source_ips,
+            linked: case.linked.as_deref(),
+            together: &together,
+            page_url: None,
+        }),
+        grant_mode: machine.triage.setting.mode,
+    };
+    page(StatusCode::OK, html::page(&notice))
+}
+
+/// The principal's other cases of about the same time, as its own file lists them.
+fn together(machine: &Machine, case: &Case) -> Vec<Together> {
+    let files = machine.triage.store.all("PRINCIPAL#").unwrap_or_default();
+    let files = read::<access::triage::PrincipalFile>(&files);
+    let of_case = files.iter().find(|file| file.recent.iter().any(|recent| recent.id == case.id));
+    let near = of_case.into_iter().flat_map(|file| &file.recent).filter(|recent| {
+        recent.id != case.id && (recent.opened_at - case.opened_at).abs() < access::triage::TOGETHER
+    });
+    near.map(|r| Together { id: r.id.clone(), action: r.action.clone(), resource: r.resource.clone() }).collect()
+}
+
+fn read<T: serde::de::DeserializeOwned>(documents: &[Document]) -> Vec<T> {
+    documents.iter().filter_map(|document| serde_json::from_str(&document.body).ok()).collect()
+}
+
+fn page(status: StatusCode, html: String) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    (status, headers, html).into_response()
+}
+
+fn unavailable(why: &str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+}
