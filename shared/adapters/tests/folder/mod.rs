@@ -89,6 +89,10 @@ fn a_file_that_is_none_of_ours_is_said() {
 /// A process counts in two documents and says each number once it is committed; it is killed in the middle of that, again and again.
 #[tokio::test]
 async fn what_was_committed_survives_a_kill() {
+    // Started by itself or by another test of this file, this is the process that opens the folder and is killed.
+    if let Some(folder) = std::env::var_os("TRAILPASS_TEST_FOLDER") {
+        return be_another_process(Path::new(&folder)).await;
+    }
     let folder = Folder::new();
     let mut before = 0;
     for round in 1..=12 {
@@ -111,12 +115,9 @@ async fn what_was_committed_survives_a_kill() {
     }
 }
 
-/// Not a test: what the tests above run in a process of its own.
-#[tokio::test]
-#[ignore = "the tests of this file start it"]
-async fn another_process_does() {
-    let Some(folder) = std::env::var_os("TRAILPASS_TEST_FOLDER") else { return };
-    match EmbeddedStore::open(Path::new(&folder)) {
+/// What the tests above run in a process of its own.
+async fn be_another_process(folder: &Path) {
+    match EmbeddedStore::open(folder) {
         // On a line of its own: the test runner has not ended its own.
         Err(error) => println!("\n{error}"),
         Ok(store) if std::env::var("TRAILPASS_TEST_DOES").is_ok_and(|does| does == "counts") => {
@@ -137,7 +138,7 @@ async fn another_process_does() {
 
 fn another_process(does: &str, folder: &Path) -> Child {
     Command::new(std::env::current_exe().expect("a test has a file"))
-        .args(["--exact", "folder::another_process_does", "--ignored", "--nocapture"])
+        .args(["--exact", "folder::what_was_committed_survives_a_kill", "--nocapture"])
         .env("TRAILPASS_TEST_FOLDER", folder)
         .env("TRAILPASS_TEST_DOES", does)
         .stdout(Stdio::piped())
