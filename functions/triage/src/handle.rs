@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    sync::atomic::AtomicBool,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -137,8 +138,10 @@ impl<S: Store> Triage<S> {
                 to_post.push((message, one));
             }
         }
+        let slack_is_out = AtomicBool::new(false);
+        let telling = Telling { setting: &self.setting, deadline, slack_is_out: &slack_is_out };
         for group in triage::group(to_post) {
-            self.handle_group(group, deadline, &mut report).await;
+            self.handle_group(group, &telling, &mut report).await;
         }
         report
     }
@@ -190,7 +193,8 @@ impl<S: Store> Triage<S> {
     }
 
     /// Plans, commits and tells, until all denials of one principal are accounted for.
-    async fn handle_group(&self, mut group: Group, deadline: SystemTime, report: &mut Report) {
+    async fn handle_group(&self, mut group: Group, telling: &Telling<'_>, report: &mut Report) {
+        let deadline = telling.deadline;
         for attempt in 0..TRIES {
             if group.cases.is_empty() {
                 return;
@@ -211,7 +215,7 @@ impl<S: Store> Triage<S> {
             for planned in triage::plan(&group, &documents, now) {
                 let cases: BTreeSet<String> = planned.outcomes.iter().map(|(arrival, _)| arrival.event.clone()).collect();
                 match self.commit(&planned.changes).await {
-                    Ok(Committed::Yes) => self.settle(planned, deadline, report).await,
+                    Ok(Committed::Yes) => self.settle(planned, telling, report).await,
                     Ok(Committed::Conflict) => left.extend(cases),
                     Err(why) => {
                         error!(%why, "a case can't be written");
@@ -233,10 +237,10 @@ impl<S: Store> Triage<S> {
     }
 
     /// Tells whoever is to be told of what was written, then accounts for the denials.
-    async fn settle(&self, planned: Planned, deadline: SystemTime, report: &mut Report) {
+    async fn settle(&self, planned: Planned, telling: &Telling<'_>, report: &mut Report) {
         let mut failed = false;
         for tell in &planned.tell {
-            failed |= !self.tell(tell, deadline).await;
+            failed |= !self.tell(tell, telling).await;
         }
         for (arrival, outcome) in planned.outcomes {
             // A message whose notice did not go out comes again; its denials are in the case by then, and count as duplicates.
@@ -255,20 +259,19 @@ impl<S: Store> Triage<S> {
     }
 
     /// Tells, and records that it was told. `false`: the notice is still pending.
-    async fn tell(&self, tell: &Tell, deadline: SystemTime) -> bool {
-        let telling = Telling { setting: &self.setting, deadline };
+    async fn tell(&self, tell: &Tell, telling: &Telling<'_>) -> bool {
         let (key, outcome) = match tell {
             Tell::Case(case, beside) => {
                 let thread = self.thread(case.shown_under.as_deref()).await;
-                (triage::case_key(&case.id), self.channels.tell_case(case, beside, thread.as_deref(), &telling).await)
+                (triage::case_key(&case.id), self.channels.tell_case(case, beside, thread.as_deref(), telling).await)
             }
-            Tell::Storm(storm) => (triage::storm_key(storm), self.channels.tell_storm(storm, &telling).await),
+            Tell::Storm(storm) => (triage::storm_key(storm), self.channels.tell_storm(storm, telling).await),
             Tell::UpdateCase(case, beside) => {
-                self.channels.update_case(case, beside, &telling).await;
+                self.channels.update_case(case, beside, telling).await;
                 return true;
             }
             Tell::UpdateStorm(storm) => {
-                self.channels.update_storm(storm, &telling).await;
+                self.channels.update_storm(storm, telling).await;
                 return true;
             }
         };
@@ -330,6 +333,6 @@ fn remaining(deadline: SystemTime) -> Duration {
 
 /// Longer each time, and different for two who met: the clock's last digits serve as chance.
 fn back_off(attempt: u32) -> Duration {
-    let chance = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos() / 1000 % 20);
+    let chance = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_micros() % 20);
     Duration::from_millis(u64::from((10 << attempt.min(5)) + chance))
 }

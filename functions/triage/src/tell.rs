@@ -3,7 +3,7 @@
 //! The topic comes first: it is the one that queues. What has been told is remembered channel by channel, so that a second try
 //! after a failure only does what is missing.
 
-use std::time::SystemTime;
+use std::{sync::atomic::AtomicBool, time::SystemTime};
 
 use access::{
     case::{Audience, Case, NoticeState, Told},
@@ -12,6 +12,12 @@ use access::{
     triage::{RecentCase, StormFile},
 };
 use tracing::{error, info, warn};
+
+#[cfg(feature = "aws")]
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 #[cfg(feature = "aws")]
 use access::{
@@ -90,6 +96,9 @@ pub struct Telling<'a> {
     pub setting: &'a Setting,
     /// When this invocation is ended by force.
     pub deadline: SystemTime,
+    /// Set once Slack has let a call of this invocation wait in vain: it is not tried again, so that a silent Slack holds up
+    /// neither the topics nor the cases behind it.
+    pub slack_is_out: &'a AtomicBool,
 }
 
 /// A notice that is written when a channel asks for it.
@@ -163,8 +172,9 @@ impl Channels {
             if let (Channel::SlackBot { slack, token_secret, secrets, .. }, Some(posted)) = (channel, &told.slack) {
                 let posted = Posted { channel: posted.channel.clone(), ts: posted.ts.clone() };
                 let body = message.slack();
-                let updated = with_secret(secrets, token_secret, async |token: &Secret| {
-                    slack.update(token, &posted, &body, instant(telling.deadline)).await
+                let updated = call_slack(telling, async |until| {
+                    let update = async |token: &Secret| slack.update(token, &posted, &body, until).await;
+                    with_secret(secrets, token_secret, update).await
                 });
                 if let Err(why) = updated.await {
                     warn!(why, "a message in Slack could not be updated");
@@ -211,8 +221,9 @@ impl Channel {
                 if let (Some(thread), Some(fields)) = (thread, body.as_object_mut()) {
                     fields.insert("thread_ts".to_owned(), thread.into());
                 }
-                let posted = with_secret(secrets, token_secret, async |token: &Secret| {
-                    slack.post(token, channel, &body, instant(telling.deadline)).await
+                let posted = call_slack(telling, async |until| {
+                    let post = async |token: &Secret| slack.post(token, channel, &body, until).await;
+                    with_secret(secrets, token_secret, post).await
                 });
                 let Posted { channel, ts } = posted.await?;
                 told.slack = Some(SlackMessage { channel, ts });
@@ -221,8 +232,9 @@ impl Channel {
             #[cfg(feature = "aws")]
             Self::SlackWebhook { slack, url_secret, secrets } => {
                 let body = message.slack();
-                let posted = with_secret(secrets, url_secret, async |url: &Secret| {
-                    slack.webhook(url, &body, instant(telling.deadline)).await
+                let posted = call_slack(telling, async |until| {
+                    let post = async |url: &Secret| slack.webhook(url, &body, until).await;
+                    with_secret(secrets, url_secret, post).await
                 });
                 posted.await?;
                 told.slack = Some(SlackMessage { channel: "webhook".to_owned(), ts: String::new() });
@@ -230,12 +242,30 @@ impl Channel {
             }
             #[cfg(feature = "aws")]
             Self::SlackAddress { slack, url } => {
-                slack.webhook(url, &message.slack(), instant(telling.deadline)).await.map_err(|e| e.to_string())?;
+                let body = message.slack();
+                let post = async |until| slack.webhook(url, &body, until).await.map_err(|e| e.to_string());
+                call_slack(telling, post).await?;
                 told.slack = Some(SlackMessage { channel: "webhook".to_owned(), ts: String::new() });
                 Ok(())
             }
         }
     }
+}
+
+/// Calls Slack, unless it let an earlier call of this invocation wait in vain. A quick refusal says nothing about the next
+/// channel; a slow one does.
+#[cfg(feature = "aws")]
+async fn call_slack<T>(telling: &Telling<'_>, call: impl AsyncFn(Instant) -> Result<T, String>) -> Result<T, String> {
+    const SLOW: Duration = Duration::from_secs(2);
+    if telling.slack_is_out.load(Ordering::Relaxed) {
+        return Err("Slack let an earlier call wait in vain: tried again with the next delivery".to_owned());
+    }
+    let begun = Instant::now();
+    let result = call(until(telling.deadline)).await;
+    if result.is_err() && begun.elapsed() > SLOW {
+        telling.slack_is_out.store(true, Ordering::Relaxed);
+    }
+    result
 }
 
 /// Calls with a secret; once more with a fresh one where the first was refused, since secrets are rotated.
@@ -245,7 +275,7 @@ async fn with_secret<T>(
     name: &str,
     call: impl AsyncFn(&Secret) -> Result<T, SlackError>,
 ) -> Result<T, String> {
-    let now = std::time::Instant::now();
+    let now = Instant::now();
     let secret = secrets.get(name, now).await.map_err(|e| e.to_string())?;
     match call(&secret).await {
         Err(refused) if refused.is_bad_token() => {
@@ -260,9 +290,9 @@ async fn with_secret<T>(
 
 /// The moment until which a channel may be tried: a little before the end, so that the result can still be written.
 #[cfg(feature = "aws")]
-fn instant(deadline: SystemTime) -> std::time::Instant {
+fn until(deadline: SystemTime) -> Instant {
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
-    std::time::Instant::now() + left.saturating_sub(std::time::Duration::from_millis(1000))
+    Instant::now() + left.saturating_sub(Duration::from_millis(1000))
 }
 
 impl Message<'_> {

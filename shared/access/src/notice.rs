@@ -2,12 +2,13 @@
 //!
 //! One [`Notice`] goes in; [`text`], [`slack`], [`sns`] and [`html`] write it, and the fifth way is the JSON of the
 //! [`Diagnosis`] itself. Nothing is judged here: the diagnosis has decided, and [`Call`] and [`CaseFacts`] only add what
-//! is shown. What every way says alike stands in [`words`] and `facts`; how a caller's string is made harmless stands in
+//! is shown. What every way says alike stands in [`words`], `facts` and `advice`; how a caller's string is made harmless stands in
 //! `escape`, and each way encodes the result once more for where it goes.
 
 use crate::diagnosis::Diagnosis;
 pub use crate::grant::GrantMode;
 
+mod advice;
 mod escape;
 mod facts;
 pub mod html;

@@ -168,8 +168,10 @@ pub fn is_self_grant(denial: &Denial) -> bool {
         PrincipalKind::RoleSession | PrincipalKind::SsoSession | PrincipalKind::ServiceLinkedRole => "role",
         _ => return false,
     };
+    // Another account's alice is somebody else. IAM names entities of the account that is asked.
+    let named_in = denial.resource_arn().and_then(|arn| arn.account_id().map(str::to_owned)).or(denial.place.account_id.clone());
     // IAM's names are unique without regard to case.
-    own_kind == kind && principal.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
+    named_in == principal.account_id && own_kind == kind && principal.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
 }
 
 /// A read of what CloudTrail has written.

@@ -12,6 +12,7 @@ use std::{collections::VecDeque, fmt, io::Read};
 
 use access::event::{self, NotARecord, Record};
 
+mod grammar;
 mod gzip;
 mod json;
 mod mend;

@@ -91,14 +91,15 @@ pub(super) fn organization_policy(id: &str) -> String {
     out
 }
 
-/// Lists an organization's policies over an account, from the account up to the root: each level has to allow.
+/// Lists an organization's policies over an account, from the account up to the root: each level has to allow. There are
+/// five levels of organizational units at most between the two.
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html>
 pub(super) fn organization_policies(account: &str, filter: &str) -> String {
     let mut out = String::with_capacity(512);
     out.push_str(OPEN);
     out.push_str("  at=");
     push_quoted(&mut out, account);
-    out.push_str("\n  while :; do\n    printf '%s\\n' \"$at\"\n    aws organizations list-policies-for-target --target-id \"$at\"");
+    out.push_str("\n  for level in 1 2 3 4 5 6 7; do\n    printf '%s\\n' \"$level: $at\"\n    aws organizations list-policies-for-target --target-id \"$at\"");
     option(&mut out, "--filter", filter);
     out.push_str(
         r#" --query 'Policies[].[Id,Name]' --output text || exit

@@ -62,6 +62,8 @@ pub(super) fn document(holder: &Holder, add: &[Statement]) -> String {
     let mut out = String::with_capacity(2048);
     start(&mut out, add);
     resolve(&mut out, holder);
+    // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicy.html
+    // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetResourcePolicy.html
     let absent = match holder {
         Holder::Bucket(_) => Some("NoSuchBucketPolicy"),
         Holder::CloudTrail(_) => Some("ResourcePolicyNotFoundException"),

@@ -1,4 +1,4 @@
-//! The sentences that every way of writing shares, put together from one notice.
+//! What is known, in sentences that every way of writing shares.
 //!
 //! Each comes out plain and already visible (see `escape`): a way of writing only encodes it for its place. What AWS
 //! did not say is said to be unknown, and what a caller chose (a session's name, a client's name) is said to be chosen.
@@ -6,14 +6,12 @@
 use std::fmt::Write;
 
 use super::{
-    GrantMode, Notice,
+    Notice,
     escape::{self, shown},
     words,
 };
 use crate::{
-    diagnosis::{
-        AccessLevel, Cause, Diagnosis, Effect, PolicyType, Reach, Remedy, RemedyKind, Response, Scenario, TargetKind,
-    },
+    diagnosis::{AccessLevel, Cause, Diagnosis, Effect, PolicyType, Response, Scenario},
     principal::{Principal, PrincipalKind},
 };
 
@@ -62,15 +60,16 @@ pub fn who(diagnosis: &Diagnosis) -> String {
     }
     if let Some(session) = &principal.session_name {
         let _ = write!(line, "; session {}", shown(session, escape::NAME));
-        // Identity Center names its sessions itself; everywhere else whoever assumes the role chooses the name.
+        // Identity Center names its sessions itself; everywhere else whoever assumes the role may choose the name.
         if principal.kind == PrincipalKind::RoleSession {
-            line.push_str(", a name that the caller chose");
+            line.push_str(", an unverified name");
         }
     }
     line
 }
 
-fn is_foreign(diagnosis: &Diagnosis) -> bool {
+/// The caller belongs to another account than the call.
+pub fn is_foreign(diagnosis: &Diagnosis) -> bool {
     matches!((&diagnosis.principal.account_id, &diagnosis.account_id), (Some(theirs), Some(ours)) if theirs != ours)
 }
 
@@ -139,13 +138,18 @@ fn unexplained(notice: &Notice<'_>) -> String {
                 bucket, topic, key or role keeps CloudTrail out."
             .to_owned();
     }
-    let mut line = rule_sentence(diagnosis);
+    // An alarm's rule says why it is loud, not why AWS refused.
+    let is_alarm = diagnosis.response == Response::RaiseAlarm;
+    let mut line = if is_alarm { String::new() } else { rule_sentence(diagnosis) };
     // An exception of CloudTrail's own says by its name what is wrong; a plain denial leaves that to the sentence.
     let is_plain = |code: &String| code.contains("AccessDenied") || code.ends_with("UnauthorizedOperation");
     if notice.call.error_code.as_ref().is_none_or(is_plain) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
         line.push_str(match notice.call.error_message.as_deref().map(str::trim) {
-            Some("") | None => " Which kind of policy decided is not known.",
-            Some(_) => " AWS's sentence gives no reason: which kind of policy decided is not known from it.",
+            Some("") | None => "Which kind of policy decided is not known.",
+            Some(_) => "AWS's sentence gives no reason: which kind of policy decided is not known from it.",
         });
     }
     line
@@ -191,125 +195,6 @@ pub fn cause_short(cause: &Cause) -> Option<String> {
     }
 }
 
-/// A remedy as an order: `Add this inline policy to IAM user mateojackson`.
-pub fn order(remedy: &Remedy) -> String {
-    let (what, to) = words::remedy(remedy.kind, remedy.policy.is_some());
-    let mut line = String::with_capacity(96);
-    let _ = match (&remedy.policy_arn, remedy.kind, remedy.target.kind) {
-        (Some(arn), RemedyKind::AttachManagedPolicy | RemedyKind::ChangePermissionSet, _) => {
-            let name = arn.rsplit('/').next().unwrap_or(arn);
-            write!(line, "Attach the managed policy {} to ", shown(name, escape::NAME))
-        }
-        (_, RemedyKind::CreateCrossAccountRole, TargetKind::Role) => {
-            line.push_str("Create, for the outside caller to assume, ");
-            Ok(())
-        }
-        (_, RemedyKind::CreateCrossAccountRole, _) if remedy.reach == Reach::Nobody => {
-            line.push_str("Let nobody in without a signature; whoever needs this gets a role, in ");
-            Ok(())
-        }
-        // Where the policy itself is the target, nothing leads over to whose it is.
-        (_, _, TargetKind::Policy) => write!(line, "{what}: "),
-        _ => write!(line, "{what} {to} "),
-    };
-    let name = shown(&remedy.target.name, escape::NAME);
-    let _ = match remedy.target.kind {
-        // "the organization", "the management account": a description where the record gives no id.
-        TargetKind::Organization if !remedy.target.name.contains('-') => write!(line, "the {name}"),
-        kind => write!(line, "{} {name}", words::target_kind(kind)),
-    };
-    line
-}
-
-/// Why a remedy mends it, as a sentence of its own.
-pub fn reason(remedy: &Remedy) -> String {
-    shown(&sentence(&remedy.why), escape::SENTENCE).to_string()
-}
-
-/// A clause as a sentence: a capital at its beginning, a full stop at its end.
-fn sentence(clause: &str) -> String {
-    let mut whole = String::with_capacity(clause.len() + 1);
-    whole.push_str(clause);
-    if let Some(first) = whole.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    if !whole.ends_with(['.', '!', '?']) {
-        whole.push('.');
-    }
-    whole
-}
-
-/// Whom a remedy reaches and how dangerous it is.
-pub fn reach_and_risk(remedy: &Remedy) -> String {
-    format!("Reaches {}. Risk {}.", words::reach(remedy.reach), words::risk_in_words(remedy.risk))
-}
-
-/// An alarm's first steps: what somebody does who has just been woken.
-pub fn checks(diagnosis: &Diagnosis) -> Vec<String> {
-    let principal = &diagnosis.principal;
-    let who = subject(principal);
-    let mut steps = Vec::with_capacity(4);
-    if is_quarantined(&diagnosis.cause) {
-        steps.push("Replace the access key now: AWS has quarantined it, because it was found in public.".to_owned());
-    }
-    steps.push(match principal.kind {
-        PrincipalKind::AwsService | PrincipalKind::ServiceLinkedRole => {
-            format!("Find out for which of your resources {who} made this call, and who set that up.")
-        }
-        PrincipalKind::Anonymous | PrincipalKind::Unknown => {
-            "Find out where the request came from: nothing in the record proves who made it.".to_owned()
-        }
-        PrincipalKind::RoleSession => {
-            format!("Ask whoever uses {who}, by a way you already trust, whether they made this call.")
-        }
-        _ => format!("Ask the person behind {who}, by a way you already trust, whether they made this call."),
-    });
-    steps.push(
-        "Look at what else the same credentials did today, in every Region, and whether every trail is still logging."
-            .to_owned(),
-    );
-    steps.push(format!("If nobody can explain it, treat the credentials as stolen: {}.", shut_out(principal.kind)));
-    steps
-}
-
-fn is_quarantined(cause: &Cause) -> bool {
-    cause.policy_arn.as_deref().is_some_and(|arn| arn.contains("/AWSCompromisedKeyQuarantine"))
-}
-
-fn shut_out(kind: PrincipalKind) -> &'static str {
-    match kind {
-        PrincipalKind::Root => "change the root user's password, delete its access keys and check its MFA device",
-        PrincipalKind::IamUser | PrincipalKind::FederatedUser => "deactivate the user's access keys and its password",
-        PrincipalKind::RoleSession => "revoke the role's active sessions, then look at who may assume it",
-        PrincipalKind::SsoSession | PrincipalKind::IdentityCenterUser => {
-            "disable the user in IAM Identity Center and revoke the role's active sessions"
-        }
-        PrincipalKind::SamlUser | PrincipalKind::WebIdentityUser => "disable the user at the identity provider",
-        PrincipalKind::ServiceLinkedRole | PrincipalKind::AwsService => "find out which resource made the service call",
-        PrincipalKind::AwsAccount => "end that account's access, and tell its owner",
-        PrincipalKind::Anonymous | PrincipalKind::Unknown => "find out what lets such callers reach this account",
-    }
-}
-
-/// What must be said so that nobody expects too much of the fix.
-pub fn caveats(notice: &Notice<'_>) -> Vec<&'static str> {
-    let diagnosis = notice.diagnosis;
-    let mut caveats = Vec::with_capacity(3);
-    if matches!(diagnosis.response, Response::Ignore | Response::RaiseAlarm) {
-        return caveats;
-    }
-    if notice.grant_mode == GrantMode::None && diagnosis.remedies.iter().any(|remedy| remedy.grantable) {
-        caveats.push("With grants switched on, this one could be approved for a few hours instead.");
-    }
-    if diagnosis.cause.policy_type.is_some() {
-        caveats.push("AWS names one kind of policy even where several refuse: after the fix, the next one may show.");
-    }
-    if diagnosis.remedies.first().is_some_and(|best| best.kind != RemedyKind::UseHomeRegionOrOwner) {
-        caveats.push("A change of a policy takes seconds to minutes to take effect everywhere.");
-    }
-    caveats
-}
-
 /// Where to see what was cut.
 pub fn whole_at(notice: &Notice<'_>) -> &'static str {
     match notice.case.as_ref().and_then(|case| case.page_url).and_then(escape::web_url) {
@@ -334,6 +219,19 @@ pub fn list(values: &[String], most: usize) -> String {
         let _ = write!(line, " and {} more", values.len() - most);
     }
     line
+}
+
+/// A clause as a sentence: a capital at its beginning, a full stop at its end.
+pub fn sentence(clause: &str) -> String {
+    let mut whole = String::with_capacity(clause.len() + 1);
+    whole.push_str(clause);
+    if let Some(first) = whole.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if !whole.ends_with(['.', '!', '?']) {
+        whole.push('.');
+    }
+    whole
 }
 
 fn capitalise(mut line: String) -> String {

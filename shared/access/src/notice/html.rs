@@ -9,10 +9,10 @@ use std::sync::LazyLock;
 use maud::{DOCTYPE, Markup, PreEscaped, display, html};
 use sha2::{Digest, Sha256};
 
-use super::{Notice, escape, escape::shown, facts, policy, words};
+use super::{Notice, advice, escape, escape::shown, facts, policy, words};
 use crate::{
     commands::Commands,
-    diagnosis::{Apply, Remedy, Response},
+    diagnosis::{Apply, Reach, Remedy, Response},
 };
 
 pub use index::{CaseRow, Doors, Row, index};
@@ -51,7 +51,7 @@ pub fn page(notice: &Notice<'_>) -> String {
         @if response == Response::RaiseAlarm {
             section class="card raise-alarm" aria-labelledby="check" {
                 h2 id="check" { "Check first" }
-                ol.steps { @for step in facts::checks(diagnosis) { li { (step) } } }
+                ol.steps { @for step in advice::checks(diagnosis) { li { (step) } } }
             }
         }
         section.card aria-labelledby="facts" {
@@ -62,7 +62,7 @@ pub fn page(notice: &Notice<'_>) -> String {
         section.card aria-labelledby="now" {
             h2 id="now" { "What happens now" }
             p { (words::what_happens(response)) }
-            @for caveat in facts::caveats(notice) { p { (caveat) } }
+            @for caveat in advice::caveats(notice) { p { (caveat) } }
         }
         (company(notice))
         (sentence(notice))
@@ -171,7 +171,7 @@ fn fixes(notice: &Notice<'_>) -> Markup {
             @for (index, remedy) in diagnosis.remedies.iter().take(10).enumerate() {
                 @if is_alarm {
                     // Nothing to paste on an alarm: whoever has been fooled must at least have to look for the command.
-                    article { h3 { (facts::order(remedy)) } p { (facts::reason(remedy)) } }
+                    article { h3 { (advice::order(remedy)) } p { (advice::reason(remedy)) } }
                 } @else {
                     (fix(remedy, index == 0))
                 }
@@ -189,12 +189,12 @@ fn fix(remedy: &Remedy, is_best: bool) -> Markup {
     let commands = Commands::of(remedy);
     html! {
         article {
-            h3 { (facts::order(remedy)) }
-            p { (facts::reason(remedy)) }
+            h3 { (advice::order(remedy)) }
+            p { (advice::reason(remedy)) }
             dl {
                 dt { "How" } dd { (how) }
                 dt { "Reaches" } dd { (words::reach(remedy.reach)) }
-                dt { "Risk" } dd { (words::risk_in_words(remedy.risk)) }
+                @if remedy.reach != Reach::Nobody { dt { "Risk" } dd { (words::risk_in_words(remedy.risk)) } }
                 @if let Some(arn) = &remedy.policy_arn {
                     dt { "Policy" } dd { code { (display(shown(arn, escape::ARN))) } }
                 }

@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{Notice, escape, escape::shown, facts, policy, words};
+use super::{Notice, advice, escape, escape::shown, facts, policy, words};
 use crate::diagnosis::{Apply, Diagnosis, Remedy, Response};
 
 /// Slack takes 150.
@@ -35,7 +35,7 @@ pub fn message(notice: &Notice<'_>) -> Value {
         fixes(&mut blocks, notice);
     }
     blocks.push(labelled("What happens now", words::what_happens(diagnosis.response)));
-    let caveats = facts::caveats(notice);
+    let caveats = advice::caveats(notice);
     if !caveats.is_empty() {
         blocks.push(context(&caveats.join(" ")));
     }
@@ -158,14 +158,14 @@ fn context(text: &str) -> Value {
 
 fn alarm(blocks: &mut Vec<Value>, diagnosis: &Diagnosis) {
     let mut steps = String::from("*Check first:*");
-    for (index, step) in facts::checks(diagnosis).iter().enumerate() {
+    for (index, step) in advice::checks(diagnosis).iter().enumerate() {
         let _ = write!(steps, "\n{}. ", index + 1);
         escape::prose(&mut steps, step, 320);
     }
     blocks.push(json!({ "type": "divider" }));
     blocks.push(section(steps));
     for remedy in diagnosis.remedies.iter().take(2) {
-        blocks.push(labelled("If it was meant", &format!("{}. {}", facts::order(remedy), facts::reason(remedy))));
+        blocks.push(labelled("If it was meant", &format!("{}. {}", advice::order(remedy), advice::reason(remedy))));
     }
     blocks.push(json!({ "type": "divider" }));
 }
@@ -181,11 +181,11 @@ fn fixes(blocks: &mut Vec<Value>, notice: &Notice<'_>) {
         return;
     };
     let mut fix = String::from("*Fix:* ");
-    escape::prose(&mut fix, &format!("{}.", facts::order(best)), 300);
+    escape::prose(&mut fix, &format!("{}.", advice::order(best)), 300);
     fix.push('\n');
-    escape::prose(&mut fix, &facts::reason(best), SENTENCE);
+    escape::prose(&mut fix, &advice::reason(best), SENTENCE);
     fix.push('\n');
-    fix.push_str(&facts::reach_and_risk(best));
+    fix.push_str(&advice::reach_and_risk(best));
     blocks.push(section(fix));
     if let Some(block) = document(notice, best) {
         blocks.push(block);
@@ -195,7 +195,7 @@ fn fixes(blocks: &mut Vec<Value>, notice: &Notice<'_>) {
         for remedy in others.iter().take(4) {
             list.push_str("\n• ");
             let by = if remedy.apply == Apply::OnApproval { "" } else { ", by hand" };
-            let line = format!("{}{by}. {}", facts::order(remedy), facts::reach_and_risk(remedy));
+            let line = format!("{}{by}. {}", advice::order(remedy), advice::reach_and_risk(remedy));
             escape::prose(&mut list, &line, 300);
         }
         blocks.push(section(list));

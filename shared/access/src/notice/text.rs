@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use self::page::MARGIN;
 pub(super) use self::page::Page;
-use super::{Notice, escape, escape::shown, facts, policy, words};
+use super::{Notice, advice, escape, escape::shown, facts, policy, words};
 use crate::{
     commands::Commands,
     diagnosis::{Apply, Effect, Remedy, Response},
@@ -53,7 +53,7 @@ pub fn write(notice: &Notice<'_>, style: Style) -> String {
         fixes(&mut page, notice);
     }
     page.item("Now", words::what_happens(diagnosis.response));
-    for caveat in facts::caveats(notice) {
+    for caveat in advice::caveats(notice) {
         page.item("Note", caveat);
     }
     case(&mut page, notice);
@@ -102,12 +102,12 @@ fn place(notice: &Notice<'_>) -> String {
 }
 
 fn alarm(page: &mut Page, notice: &Notice<'_>) {
-    for (index, step) in facts::checks(notice.diagnosis).iter().enumerate() {
+    for (index, step) in advice::checks(notice.diagnosis).iter().enumerate() {
         page.item(if index == 0 { "Check" } else { "" }, &format!("{}. {step}", index + 1));
     }
     // An alarm has nothing to paste: whoever has been fooled must at least have to look for the command.
     for remedy in notice.diagnosis.remedies.iter().take(3) {
-        page.item("If meant", &format!("{}. {}", facts::order(remedy), facts::reason(remedy)));
+        page.item("If meant", &format!("{}. {}", advice::order(remedy), advice::reason(remedy)));
     }
     page.gap();
 }
@@ -120,9 +120,9 @@ fn fixes(page: &mut Page, notice: &Notice<'_>) {
         }
         return;
     };
-    page.item("Fix", &format!("{}.", facts::order(best)));
-    page.more(&facts::reason(best));
-    page.more(&facts::reach_and_risk(best));
+    page.item("Fix", &format!("{}.", advice::order(best)));
+    page.more(&advice::reason(best));
+    page.more(&advice::reach_and_risk(best));
     if let Some(document) = &best.policy {
         page.gap();
         page.policy(document, facts::whole_at(notice));
@@ -131,7 +131,7 @@ fn fixes(page: &mut Page, notice: &Notice<'_>) {
     page.gap();
     for (index, remedy) in others.iter().take(8).enumerate() {
         // With its risk: the wider remedy is often the more dangerous one.
-        let line = format!("{}. {}", facts::order(remedy), facts::reach_and_risk(remedy));
+        let line = format!("{}. {}", advice::order(remedy), advice::reach_and_risk(remedy));
         page.item(if index == 0 { "Or" } else { "" }, &line);
     }
     if !others.is_empty() {

@@ -98,7 +98,7 @@ pub fn principal_kind(kind: PrincipalKind) -> &'static str {
         PrincipalKind::WebIdentityUser => "web identity user",
         PrincipalKind::IdentityCenterUser => "IAM Identity Center user",
         PrincipalKind::AwsService => "AWS service",
-        PrincipalKind::AwsAccount => "principal of another account",
+        PrincipalKind::AwsAccount => "principal of an AWS account",
         PrincipalKind::Anonymous => "unsigned request",
         PrincipalKind::Unknown => "caller of an unrecognised form",
     }
@@ -117,7 +117,7 @@ pub fn nameless(kind: PrincipalKind) -> &'static str {
         PrincipalKind::WebIdentityUser => "a web identity user",
         PrincipalKind::IdentityCenterUser => "an IAM Identity Center user",
         PrincipalKind::AwsService => "an AWS service",
-        PrincipalKind::AwsAccount => "a principal of another account",
+        PrincipalKind::AwsAccount => "a principal that is named only by its account",
         PrincipalKind::Anonymous => "a request that nobody signed",
         PrincipalKind::Unknown => "a caller of an unrecognised form",
     }
@@ -203,10 +203,10 @@ pub fn remedy(kind: RemedyKind, has_policy: bool) -> (&'static str, &'static str
     match (kind, has_policy) {
         (RemedyKind::AttachManagedPolicy, _) => ("Attach this managed policy", "to"),
         (RemedyKind::PutInlinePolicy, true) => ("Add this inline policy", "to"),
-        (RemedyKind::PutInlinePolicy, false) => ("Allow the action in a policy of the caller", "in"),
+        (RemedyKind::PutInlinePolicy, false) => ("Allow the action in a policy of the caller,", "in"),
         (RemedyKind::ChangePermissionSet, true) => ("Add this policy", "to"),
-        (RemedyKind::ChangePermissionSet, false) => ("Allow the action in the caller's permission set", "in"),
-        (RemedyKind::CreateCrossAccountRole, _) => ("Create a role that the outside caller may assume", "in"),
+        (RemedyKind::ChangePermissionSet, false) => ("Allow the action in the caller's permission set,", "in"),
+        (RemedyKind::CreateCrossAccountRole, _) => ("Create a role that the outside caller may assume,", "in"),
         (RemedyKind::PutResourcePolicy, true) => ("Put this resource-based policy", "on"),
         (RemedyKind::PutResourcePolicy, false) => ("Let the caller in through the resource-based policy", "of"),
         (RemedyKind::UpdateBucketPolicy, true) => ("Add this to the policy", "of"),
@@ -225,6 +225,6 @@ pub fn remedy(kind: RemedyKind, has_policy: bool) -> (&'static str, &'static str
         (RemedyKind::ChangeSessionPolicy, _) => ("Begin the session with a policy that allows the action", "for"),
         (RemedyKind::ChangeTrustPolicy, _) => ("Let the caller in through the trust policy", "of"),
         (RemedyKind::RemoveExplicitDeny, _) => ("Remove or narrow the statement that denies the action", "at"),
-        (RemedyKind::UseHomeRegionOrOwner, _) => ("Make the call from where the resource is run", "by"),
+        (RemedyKind::UseHomeRegionOrOwner, _) => ("Make the call, in the home Region,", "from"),
     }
 }

@@ -123,7 +123,7 @@ fn plain_inline_policy(denial: &Denial) -> Remedy {
         ),
         TargetKind::User if denial.caller.principal.kind == PrincipalKind::FederatedUser => (
             RemedyKind::PutInlinePolicy,
-            format!("allows {on} to the user behind the federated session; the session's own policy must allow it, too"),
+            format!("allows the user behind the federated session {on}; the session's own policy must allow it, too"),
         ),
         TargetKind::User => (RemedyKind::PutInlinePolicy, format!("allows this user {on}")),
         _ => (RemedyKind::PutInlinePolicy, format!("allows everybody who assumes this role {on}")),

@@ -1,55 +1,14 @@
-//! Finds where JSON values begin and end, one after the other, without keeping more than one of them.
+//! Values one after the other, and where to go on behind one that is broken.
 //!
-//! It looks at the grammar and not at the content: the moment a value breaks, reading can go on with the next one, and a
-//! missing bracket does not swallow the rest of the file. What the values mean is `access`'s business.
+//! Values stand by themselves or in a list of records; text may stand between them. At most one of them is kept.
 
 use std::io::{self, Read};
 
-use super::{Inside, LARGEST_VALUE, LONGEST_TEXT, Reader, text, window::Window};
-
-/// As deep as the parser behind this goes.
-const DEEPEST: usize = 127;
-/// The lists whose elements are handed out one by one: a log file's (or a batch's), SQS's, `lookup-events`'s.
-const LISTS: [&[u8]; 3] = [b"\"Records\"", b"\"Messages\"", b"\"Events\""];
-/// How every record begins in a log file that CloudTrail wrote. Inside a string its quotes would be escaped.
-const RECORD: &[u8] = b"{\"eventVersion\"";
-
-/// Why a value is broken.
-pub enum Broken {
-    /// Something else was expected here.
-    Syntax(&'static str),
-    /// The input ends inside the value.
-    End,
-    /// The value is larger than anything that is read.
-    TooLarge,
-    /// Reading failed.
-    Io(io::Error),
-}
-
-impl From<io::Error> for Broken {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-/// What the grammar wants next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Want {
-    Value,
-    ValueOrEnd,
-    Name,
-    NameOrEnd,
-    Colon,
-    CommaOrEnd,
-}
-
-/// How a scan ended.
-enum Scanned {
-    /// Behind the value.
-    Value,
-    /// Behind the opening bracket of one of the [`LISTS`].
-    List,
-}
+use super::{
+    Inside, LARGEST_VALUE, LONGEST_TEXT, Reader,
+    grammar::{Broken, Scanned, Want, begins_json, missing, scan},
+    text,
+};
 
 impl<R: Read> Reader<R> {
     /// One step between values that stand by themselves.
@@ -76,7 +35,7 @@ impl<R: Read> Reader<R> {
                     self.window.bump();
                     self.inside = Inside::List;
                     self.is_behind_value = false;
-                } else if matches!(self.scan(Want::Value, &[], true)?, Scanned::List) {
+                } else if matches!(scan(&mut self.window, Want::Value, &[], true)?, Scanned::List) {
                     self.inside = Inside::Wrapping;
                     self.is_behind_value = false;
                 } else {
@@ -105,7 +64,7 @@ impl<R: Read> Reader<R> {
                 self.window.bump();
                 let inside = std::mem::replace(&mut self.inside, Inside::Nothing);
                 if inside == Inside::Wrapping {
-                    self.scan(Want::CommaOrEnd, b"{", false)?;
+                    scan(&mut self.window, Want::CommaOrEnd, b"{", false)?;
                 }
                 self.is_behind_value = true;
             }
@@ -114,74 +73,12 @@ impl<R: Read> Reader<R> {
                 if self.is_behind_value {
                     return Err(missing(Want::CommaOrEnd));
                 }
-                self.scan(Want::Value, &[], false)?;
+                scan(&mut self.window, Want::Value, &[], false)?;
                 self.take();
                 self.is_behind_value = true;
             }
         }
         Ok(())
-    }
-
-    /// Goes to the end of a value, or into a list of records. What is too large is read over, not kept.
-    fn scan(&mut self, mut want: Want, open: &[u8], may_be_wrapping: bool) -> Result<Scanned, Broken> {
-        let mut open = open.to_vec();
-        let mut is_list_next = false;
-        let window = &mut self.window;
-        loop {
-            let Some(byte) = window.peek()? else { return Err(Broken::End) };
-            match (byte, want) {
-                (b' ' | b'\t' | b'\r' | b'\n', _) => window.bump(),
-                (b'}', Want::NameOrEnd) | (b']', Want::ValueOrEnd) | (b'}' | b']', Want::CommaOrEnd) => {
-                    let opening = if byte == b'}' { b'{' } else { b'[' };
-                    if open.pop() != Some(opening) {
-                        return Err(Broken::Syntax("this bracket closes what is not open"));
-                    }
-                    window.bump();
-                    want = Want::CommaOrEnd;
-                }
-                (b',', Want::CommaOrEnd) => {
-                    want = if open.last() == Some(&b'{') { Want::Name } else { Want::Value };
-                    window.bump();
-                }
-                (b':', Want::Colon) => {
-                    want = Want::Value;
-                    window.bump();
-                }
-                (b'"', Want::Name | Want::NameOrEnd) => {
-                    let before = window.taken().len();
-                    string(window)?;
-                    let name = window.taken().get(before..).unwrap_or_default();
-                    is_list_next = may_be_wrapping && open.len() == 1 && LISTS.contains(&name);
-                    want = Want::Colon;
-                    continue;
-                }
-                (b'"', Want::Value | Want::ValueOrEnd) => {
-                    string(window)?;
-                    want = Want::CommaOrEnd;
-                }
-                (b'{' | b'[', Want::Value | Want::ValueOrEnd) => {
-                    if open.len() >= DEEPEST {
-                        return Err(Broken::Syntax("this is nested more than 127 deep"));
-                    }
-                    window.bump();
-                    if byte == b'[' && is_list_next {
-                        return Ok(Scanned::List);
-                    }
-                    open.push(byte);
-                    want = if byte == b'{' { Want::NameOrEnd } else { Want::ValueOrEnd };
-                }
-                (b'0'..=b'9' | b'-' | b't' | b'f' | b'n', Want::Value | Want::ValueOrEnd) => {
-                    while matches!(window.peek()?, Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'+' | b'.')) {
-                        window.bump();
-                    }
-                    want = Want::CommaOrEnd;
-                }
-                _ => return Err(missing(want)),
-            }
-            if open.is_empty() {
-                return if window.is_overflowing() { Err(Broken::TooLarge) } else { Ok(Scanned::Value) };
-            }
-        }
     }
 
     /// Says what broke, and goes to where reading can go on.
@@ -225,39 +122,37 @@ impl<R: Read> Reader<R> {
     /// value's, or, in a log file that is one long line, the next record. False at the end of the input.
     fn resume(&mut self, is_end: bool) -> io::Result<bool> {
         let in_list = self.inside != Inside::Nothing;
-        let failed = self.window.marked();
-        let failed_at = self.window.here();
-        self.window.back();
+        let (began, broke) = (self.window.marked(), self.window.here());
         // An element that only lacks the comma before it is whole.
-        if failed_at == failed && in_list && begins_json(&mut self.window)? {
+        if began == broke && in_list && begins_json(&mut self.window)? {
             self.is_behind_value = false;
             return Ok(true);
         }
-        self.window.bump();
+        // Records of one list begin with the same name. Inside a string its quotes would be escaped.
+        let start = self.window.taken().splitn(3, |byte| *byte == b'"').take(2).collect::<Vec<_>>().join(&b'"');
+        let is_in_line = in_list && !is_end && start.len() > 2;
+        self.window.back();
+        let mut before = 0;
         loop {
-            self.window.mark();
-            let here = self.window.here();
-            match self.window.peek()? {
-                None => break,
-                Some(b'{' | b'[') if here.is_first && here.position.line > failed.position.line => {
-                    if here.indent <= failed.indent && begins_json(&mut self.window)? {
-                        // Elements of one list stand under each other; what stands elsewhere is no element of it.
-                        if !(in_list && failed.is_first && here.indent == failed.indent) {
-                            self.inside = Inside::Nothing;
-                        }
-                        self.is_behind_value = false;
-                        return Ok(true);
-                    }
-                }
-                Some(b'{') if in_list && !is_end && here.position.line == failed.position.line => {
-                    if self.window.is_at(RECORD)? {
-                        self.is_behind_value = false;
-                        return Ok(true);
-                    }
-                }
-                Some(_) => {}
-            }
+            before = self.window.peek()?.filter(|byte| !byte.is_ascii_whitespace()).unwrap_or(before);
             self.window.bump();
+            self.window.mark();
+            let Some(byte) = self.window.peek()? else { break };
+            let here = self.window.here();
+            let is_line = here.is_first && here.position.line > began.position.line && here.indent <= began.indent;
+            if matches!(byte, b'{' | b'[') && is_line && begins_json(&mut self.window)? {
+                // Elements of one list stand under each other; what stands elsewhere is no element of it.
+                if !(in_list && began.is_first && here.indent == began.indent) {
+                    self.inside = Inside::Nothing;
+                }
+                self.is_behind_value = false;
+                return Ok(true);
+            }
+            let is_same_line = here.position.line == began.position.line;
+            if byte == b'{' && before == b',' && is_in_line && is_same_line && self.window.is_at(&start)? {
+                self.is_behind_value = false;
+                return Ok(true);
+            }
         }
         self.inside = Inside::Nothing;
         self.is_over = true;
@@ -287,57 +182,4 @@ impl<R: Read> Reader<R> {
         }
         Ok(())
     }
-}
-
-/// Whether a JSON value begins here that may hold a record. `[2026-10-05] ERROR` and `{ Error: …` are text.
-fn begins_json<R: Read>(window: &mut Window<R>) -> io::Result<bool> {
-    let first = window.peek()?;
-    let mut ahead = 1;
-    let second = loop {
-        match window.look(ahead)? {
-            Some(b' ' | b'\t' | b'\r' | b'\n') if ahead < 4096 => ahead += 1,
-            other => break other,
-        }
-    };
-    Ok(match first {
-        Some(b'{') => matches!(second, Some(b'"' | b'}') | None),
-        Some(b'[') => matches!(second, Some(b'{' | b'[' | b'"' | b']') | None),
-        Some(b'"') => second == Some(b'{'),
-        _ => false,
-    })
-}
-
-/// Goes behind a string. A line never breaks inside one, so a quote that is missing costs one line.
-fn string<R: Read>(window: &mut Window<R>) -> Result<(), Broken> {
-    const LINE: Broken = Broken::Syntax("a line ends inside a string (was the text wrapped, or a quote lost?)");
-    window.bump();
-    loop {
-        match window.peek()? {
-            None => return Err(Broken::End),
-            Some(b'"') => {
-                window.bump();
-                return Ok(());
-            }
-            Some(b'\n') => return Err(LINE),
-            Some(b'\\') => {
-                window.bump();
-                match window.peek()? {
-                    Some(b'\n') => return Err(LINE),
-                    Some(_) => window.bump(),
-                    None => return Err(Broken::End),
-                }
-            }
-            Some(_) => window.bump(),
-        }
-    }
-}
-
-fn missing(want: Want) -> Broken {
-    Broken::Syntax(match want {
-        Want::Value => "a value is missing here",
-        Want::ValueOrEnd => "a value or a closing bracket is missing here",
-        Want::Name | Want::NameOrEnd => "a name in double quotes is missing here",
-        Want::Colon => "a colon is missing here",
-        Want::CommaOrEnd => "a comma or a closing bracket is missing here",
-    })
 }

@@ -93,10 +93,7 @@ impl<R: Read> Window<R> {
     pub fn bump(&mut self) {
         let Some(&byte) = self.bytes.get(self.at) else { return };
         self.at += 1;
-        if self.at - self.mark > self.largest {
-            self.mark = self.at;
-            self.is_overflowing = true;
-        }
+        self.forget_what_is_too_much();
         let here = &mut self.here;
         if byte == b'\n' {
             *here = Place { position: Position { line: here.position.line + 1, column: 1 }, indent: 0, is_first: true };
@@ -109,6 +106,24 @@ impl<R: Read> Window<R> {
                 b' ' | b'\t' | b'\r' => here.indent += 1,
                 _ => here.is_first = false,
             }
+        }
+    }
+
+    /// Goes on over bytes of a kind (none of them a line's end), as far as they have been read already.
+    pub fn bump_while(&mut self, is_such: impl Fn(u8) -> bool) {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let length = rest.iter().position(|byte| !is_such(*byte)).unwrap_or(rest.len());
+        let such = rest.get(..length).unwrap_or_default();
+        self.here.position.column += such.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
+        self.here.is_first &= length == 0;
+        self.at += length;
+        self.forget_what_is_too_much();
+    }
+
+    fn forget_what_is_too_much(&mut self) {
+        if self.at - self.mark > self.largest {
+            self.mark = self.at;
+            self.is_overflowing = true;
         }
     }
 

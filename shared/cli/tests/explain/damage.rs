@@ -65,9 +65,10 @@ fn a_broken_record_in_a_log_file() {
     let ids = ["e-1", "e-3", "e-4"];
     let broken = long.replace("\"eventID\":\"e-2\"", "\"eventID\":\"e\"-2\"");
     assert_reads(&explain_json(broken), &ids, "not JSON: a comma or a closing bracket is missing");
+    let broken = long.replace("\"eventID\":\"e-2\"", "\"eventID\":\"e-2");
+    assert_reads(&explain_json(broken), &ids, "not JSON: a comma or a closing bracket is missing");
     let broken = lines.replace("\"eventID\": \"e-2\",", "\"eventID\": \"e-2\"");
     assert_reads(&explain_json(&broken), &ids, "What begins at line 24, column 5 is left out; reading goes on at line 45, column 5.");
-    assert_reads(&explain_json(long.replace("},{\"awsRegion", "}{\"awsRegion")), &ids, "");
     let strange = long.replace("\"Records\":[", "\"Records\":[7,\"x\",{},");
     let ran = explain_json(strange);
     assert_eq!((ran.event_ids().len(), ran.said.matches("neither a CloudTrail record nor").count(), ran.status), (4, 3, Some(1)));
@@ -124,14 +125,14 @@ fn large_lines() {
     assert_reads(&explain_json(format!("{huge}\n{}", denied(2))), &["e-2"], "line 1, column 1: this value is larger than 16 MiB");
 }
 
-/// A gzip bomb of a gigabyte and a half, read under a limit of memory that it would burst.
+/// A gzip bomb, read under a limit of memory that it would burst.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_bomb_costs_no_memory() {
     let folder = Folder::new("bomb");
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(b"{\"eventName\":\"").unwrap();
-    (0..300).for_each(|_| encoder.write_all(&[b'x'; 1 << 20]).unwrap());
+    (0..200).for_each(|_| encoder.write_all(&[b'x'; 1 << 20]).unwrap());
     encoder.write_all(b"\"}\n").unwrap();
     encoder.write_all(denied(2).to_string().as_bytes()).unwrap();
     let path = folder.file("bomb.gz", encoder.finish().unwrap());

@@ -1,5 +1,7 @@
 //! `trailpass explain`, run as its users run it: the real binary, its output, its messages and its status.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
 mod damage;
 mod forms;
 mod hostile;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{Notice, escape, facts, words};
 use crate::{
     diagnosis::Response,
-    notice::{escape::shown, policy},
+    notice::{advice, escape::shown, policy},
 };
 
 /// The notification. Without a case there is no thread: an empty id would thread strangers together.
@@ -84,10 +84,10 @@ fn fact(value: &Option<String>) -> escape::Shown<'_> {
 fn next_steps(notice: &Notice<'_>) -> Vec<String> {
     let diagnosis = notice.diagnosis;
     let steps: Vec<String> = match diagnosis.response {
-        Response::RaiseAlarm => facts::checks(diagnosis),
+        Response::RaiseAlarm => advice::checks(diagnosis),
         _ => {
             let fixes = diagnosis.remedies.iter().take(4);
-            fixes.map(|remedy| format!("{}. {}", facts::order(remedy), facts::reach_and_risk(remedy))).collect()
+            fixes.map(|remedy| format!("{}. {}", advice::order(remedy), advice::reach_and_risk(remedy))).collect()
         }
     };
     let mut steps: Vec<String> = steps

@@ -1,0 +1,141 @@
+//! What to do, in sentences that every way of writing shares: a remedy as an order, an alarm's first steps, the caveats.
+//!
+//! Plain and already visible, like everything in `facts`. An order names what is changed and on what; whom it reaches and
+//! how dangerous it is always follow it, since the wider remedy is often the more dangerous one.
+
+use std::fmt::Write;
+
+use super::{
+    Notice,
+    escape::{self, shown},
+    facts, words,
+};
+use crate::{
+    diagnosis::{Cause, Diagnosis, Reach, Remedy, RemedyKind, Response, TargetKind},
+    grant::GrantMode,
+    principal::PrincipalKind,
+};
+
+/// A remedy as an order: `Add this inline policy to IAM user mateojackson`.
+pub fn order(remedy: &Remedy) -> String {
+    let (what, to) = words::remedy(remedy.kind, remedy.policy.is_some());
+    let mut line = String::with_capacity(96);
+    let _ = match (&remedy.policy_arn, remedy.kind, remedy.target.kind) {
+        (Some(arn), RemedyKind::AttachManagedPolicy | RemedyKind::ChangePermissionSet, _) => {
+            let name = arn.rsplit('/').next().unwrap_or(arn);
+            write!(line, "Attach the managed policy {} to ", shown(name, escape::NAME))
+        }
+        (_, RemedyKind::CreateCrossAccountRole, TargetKind::Role) => {
+            line.push_str("Create, for the outside caller to assume, ");
+            Ok(())
+        }
+        (_, RemedyKind::CreateCrossAccountRole, _) if remedy.reach == Reach::Nobody => {
+            line.push_str("Let nobody in without a signature; whoever needs this gets a role, in ");
+            Ok(())
+        }
+        // Where the policy itself is the target, nothing leads over to whose it is.
+        (_, _, TargetKind::Policy) => write!(line, "{what}: "),
+        _ => write!(line, "{what} {to} "),
+    };
+    let name = shown(&remedy.target.name, escape::NAME);
+    let _ = match remedy.target.kind {
+        // "the organization", "the management account": a description where the record gives no id.
+        TargetKind::Organization if remedy.kind == RemedyKind::UseHomeRegionOrOwner => {
+            write!(line, "the organization's management account")
+        }
+        TargetKind::Organization if !remedy.target.name.contains('-') => write!(line, "the {name}"),
+        kind => write!(line, "{} {name}", words::target_kind(kind)),
+    };
+    line
+}
+
+/// Why a remedy mends it, as a sentence of its own.
+pub fn reason(remedy: &Remedy) -> String {
+    shown(&facts::sentence(&remedy.why), escape::SENTENCE).to_string()
+}
+
+/// Whom a remedy reaches and how dangerous it is.
+pub fn reach_and_risk(remedy: &Remedy) -> String {
+    if remedy.reach == Reach::Nobody {
+        return format!("Reaches {}.", words::reach(remedy.reach));
+    }
+    format!("Reaches {}. Risk {}.", words::reach(remedy.reach), words::risk_in_words(remedy.risk))
+}
+
+/// An alarm's first steps: what somebody does who has just been woken.
+pub fn checks(diagnosis: &Diagnosis) -> Vec<String> {
+    let principal = &diagnosis.principal;
+    let who = facts::subject(principal);
+    let mut steps = Vec::with_capacity(4);
+    if is_quarantined(&diagnosis.cause) {
+        steps.push("Replace the access key now: AWS has quarantined it, because it was found in public.".to_owned());
+    }
+    steps.push(match principal.kind {
+        PrincipalKind::AwsService | PrincipalKind::ServiceLinkedRole => {
+            format!("Find out for which of your resources {who} made this call, and who set that up.")
+        }
+        PrincipalKind::Anonymous | PrincipalKind::Unknown => {
+            "Find out where the request came from: nothing in the record proves who made it.".to_owned()
+        }
+        PrincipalKind::RoleSession => {
+            format!("Ask whoever uses {who}, by a way you already trust, whether they made this call.")
+        }
+        _ => format!("Ask the person behind {who}, by a way you already trust, whether they made this call."),
+    });
+    steps.push(
+        "Look at what else the same credentials did today, in every Region, and whether every trail is still logging."
+            .to_owned(),
+    );
+    steps.push(format!(
+        "If nobody can explain it, {}.",
+        otherwise(if facts::is_foreign(diagnosis) { PrincipalKind::AwsAccount } else { principal.kind })
+    ));
+    steps
+}
+
+fn is_quarantined(cause: &Cause) -> bool {
+    cause.policy_arn.as_deref().is_some_and(|arn| arn.contains("/AWSCompromisedKeyQuarantine"))
+}
+
+fn otherwise(kind: PrincipalKind) -> &'static str {
+    match kind {
+        PrincipalKind::Root => {
+            "treat the credentials as stolen: change the root user's password, delete its access keys and check its MFA \
+             device"
+        }
+        PrincipalKind::IamUser | PrincipalKind::FederatedUser => {
+            "treat the credentials as stolen: deactivate the user's access keys and its password"
+        }
+        PrincipalKind::RoleSession => {
+            "treat the credentials as stolen: revoke the role's active sessions, then look at who may assume it"
+        }
+        PrincipalKind::SsoSession | PrincipalKind::IdentityCenterUser => {
+            "treat the credentials as stolen: disable the user in IAM Identity Center and revoke the role's active sessions"
+        }
+        PrincipalKind::SamlUser | PrincipalKind::WebIdentityUser => {
+            "treat the credentials as stolen: disable the user at the identity provider"
+        }
+        PrincipalKind::ServiceLinkedRole | PrincipalKind::AwsService => "stop that resource, and look at who set it up",
+        PrincipalKind::AwsAccount => "end that account's access, and tell its owner",
+        PrincipalKind::Anonymous | PrincipalKind::Unknown => "close the way by which such callers reach this account",
+    }
+}
+
+/// What must be said so that nobody expects too much of the fix.
+pub fn caveats(notice: &Notice<'_>) -> Vec<&'static str> {
+    let diagnosis = notice.diagnosis;
+    let mut caveats = Vec::with_capacity(3);
+    if matches!(diagnosis.response, Response::Ignore | Response::RaiseAlarm) {
+        return caveats;
+    }
+    if notice.grant_mode == GrantMode::None && diagnosis.remedies.iter().any(|remedy| remedy.grantable) {
+        caveats.push("With grants switched on, this one could be approved for a few hours instead.");
+    }
+    if diagnosis.cause.policy_type.is_some() {
+        caveats.push("AWS names one kind of policy even where several refuse: after the fix, the next one may show.");
+    }
+    if diagnosis.remedies.first().is_some_and(|best| best.kind != RemedyKind::UseHomeRegionOrOwner) {
+        caveats.push("A change of a policy takes seconds to minutes to take effect everywhere.");
+    }
+    caveats
+}
