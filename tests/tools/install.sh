@@ -33,6 +33,12 @@ for name in ("requirements.txt", "constraints.txt", "install.sh"):
 print(h.hexdigest())
 PY
 )
+# The commands that Trailpass writes are run with jq in the tests. It is no Python package, so it comes from the system.
+if ! command -v jq >/dev/null 2>&1; then
+    { command -v apt-get >/dev/null 2>&1 && apt-get update -qq && apt-get install -y -qq jq; } >/dev/null 2>&1 ||
+        fail "jq is missing and could not be installed (Debian and Ubuntu: sudo apt-get install -y jq; macOS: brew install jq)."
+fi
+
 current() { [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; }
 
 current && exit 0

@@ -34,9 +34,18 @@ const SLACK_TIMEOUT: Duration = Duration::from_secs(5);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init(std::env::var("TRAILPASS_LOG").ok().as_deref(), telemetry::Output::Stdout);
-    let config = Config::read(|name| std::env::var(name).ok())?;
-    let allow_direct_invoke = config.allow_direct_invoke;
-    let triage = assemble(config)?;
+    let assembled = Config::read(|name| std::env::var(name).ok()).map_err(Error::from).and_then(|config| {
+        let allow_direct_invoke = config.allow_direct_invoke;
+        Ok((assemble(config)?, allow_direct_invoke))
+    });
+    let (triage, allow_direct_invoke) = match assembled {
+        Ok(assembled) => assembled,
+        Err(why) => {
+            // Said as a line of the log, where operators look, and not as Rust prints what `main` returns.
+            tracing::error!(%why, "the function can't start");
+            std::process::exit(1);
+        }
+    };
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(&triage, event, allow_direct_invoke).await)).await
 }
 
@@ -73,11 +82,12 @@ async fn answer(triage: &Triage<DynamoStore>, event: LambdaEvent<Value>, allow_d
 }
 
 fn assemble(config: Config) -> Result<Triage<DynamoStore>, Error> {
-    let guardrails = config.guardrails.as_deref().map(Guardrails::from_json).transpose()?.unwrap_or_default();
+    let guardrails = config.guardrails.as_deref().map(Guardrails::from_json).transpose();
+    let guardrails = guardrails.map_err(|why| format!("TRAILPASS_GUARDRAILS: {why}"))?.unwrap_or_default();
     let publisher = Arc::new(Publisher::new());
     let secrets = Arc::new(Secrets::new());
     let api = config.slack_api.as_deref().unwrap_or(slack::API);
-    let slack = Slack::new(api, SLACK_TIMEOUT)?;
+    let slack = Slack::new(api, SLACK_TIMEOUT).map_err(|why| format!("TRAILPASS_SLACK_API: {why}"))?;
     let channels = |audience: config::Audience| -> Vec<Channel> {
         let topic = audience.topic.map(|topic| Channel::Sns {
             topic_arn: topic.arn,

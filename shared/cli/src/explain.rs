@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    fmt::Arguments,
     fs::File,
     io::{self, IsTerminal, Read},
     path::Path,
@@ -51,6 +52,7 @@ pub fn run(arguments: &Explain) -> ExitCode {
         style: output::style(),
         setting: Setting { mode: arguments.grant_mode, guardrails },
         seen: HashSet::new(),
+        is_one_of_several: arguments.files.len() > 1,
         pages: Vec::new(),
         tally: Tally::default(),
     };
@@ -94,6 +96,8 @@ struct Explaining {
     style: text::Style,
     setting: Setting,
     seen: HashSet<(String, Rule)>,
+    /// Texts are told apart by the file that they come from.
+    is_one_of_several: bool,
     /// For `html`: the page, and what there is besides.
     pages: Vec<(String, String)>,
     tally: Tally,
@@ -156,10 +160,11 @@ impl Explaining {
         if found.is_repaired {
             output::say(format_args!("{name}, {}: some bytes here are no valid text; they are shown as \u{FFFD} or escaped.", found.at));
         }
+        let from = format_args!("From {name}, {}\n\n", found.at);
         match found.what {
-            What::Record(record) => self.show(&diagnose(*record, &self.setting, false), self.setting.mode),
+            What::Record(record) => self.show(from, &diagnose(*record, &self.setting, false), self.setting.mode),
             What::Text(text) => match diagnose_sentence(&text, &self.setting) {
-                Some(diagnosed) => self.show(&diagnosed, GrantMode::None),
+                Some(diagnosed) => self.show(from, &diagnosed, GrantMode::None),
                 None => {
                     self.failed(name, &Failure { at: Some(found.at), why: input::neither(&text) });
                     Ok(())
@@ -168,7 +173,7 @@ impl Explaining {
         }
     }
 
-    fn show(&mut self, diagnosed: &Diagnosed, grant_mode: GrantMode) -> io::Result<()> {
+    fn show(&mut self, from: Arguments<'_>, diagnosed: &Diagnosed, grant_mode: GrantMode) -> io::Result<()> {
         let diagnosis = &diagnosed.diagnosis;
         if self.format == Format::Json {
             self.tally.shown += 1;
@@ -197,7 +202,8 @@ impl Explaining {
         match self.format {
             Format::Text => {
                 let gap = if self.tally.shown > 1 { "\n\n" } else { "" };
-                output::write(&format!("{gap}{}", text::write(&notice, self.style)))
+                let from = if self.is_one_of_several { from } else { format_args!("") };
+                output::write(&format!("{gap}{from}{}", text::write(&notice, self.style)))
             }
             Format::Slack => output::write(&output::json_line(&slack::message(&notice))?),
             Format::Sns => output::write(&output::json_line(&sns::publish(&notice, sns::TopicFormat::Email).to_json())?),
@@ -221,7 +227,8 @@ impl Explaining {
             if !others.is_empty() {
                 output::say(format_args!("--format html is the page of one denial, and here are {}:", tally.shown));
                 self.pages.iter().for_each(|(_, label)| output::say(format_args!("    {label}")));
-                output::say("give it one of them alone, or take another format.");
+                output::say("take another format, or pick one by its event:");
+                output::say("    jq '.. | objects | select(.eventID? == \"EVENT\")' FILE | trailpass explain --format html > page.html");
                 return Ok(ExitCode::from(2));
             }
             output::write(page)?;

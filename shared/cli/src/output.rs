@@ -45,10 +45,15 @@ pub fn json_line(value: &impl Serialize) -> io::Result<String> {
     String::from_utf8(line).map_err(io::Error::other)
 }
 
-/// A text of unknown origin, for a message on a terminal.
+/// A text of unknown origin, for a message on a terminal: no longer than a person reads.
 pub fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
+    const MOST: usize = 600;
+    let mut out = String::with_capacity(text.len().min(2 * MOST));
+    for (index, character) in text.chars().enumerate() {
+        if index == MOST {
+            out.push('…');
+            break;
+        }
         if character.is_control() || is_invisible(character) {
             let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
         } else {

@@ -140,9 +140,10 @@ fn elsewhere(denial: &Denial) -> Remedy {
 /// A role that the other account's people assume, as AWS's page on sharing log files says.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-sharing-logs.html>
 fn by_role(denial: &Denial) -> Remedy {
-    const ROLE: &str = "TrailpassCloudTrailReader";
     let partition = partition(denial);
     let account = denial.caller.principal.account_id.as_deref().filter(|id| is_account_id(id));
+    // One role for each account that is let in: each can be taken back by itself.
+    let role = account.map_or("TrailpassCloudTrailReader".to_owned(), |id| format!("TrailpassCloudTrailReader-{id}"));
     let why = "a role in this account that the other account may assume; a trail takes no policy of its own. The other account \
                has to allow its caller sts:AssumeRole on it, and a third party must send an ExternalId that it chose for you \
                (add sts:ExternalId to the trust)";
@@ -156,8 +157,8 @@ fn by_role(denial: &Denial) -> Remedy {
              caller's own account has to allow it sts:AssumeRole",
         );
     }
-    let arn = denial.place.account_id.as_deref().map(|here| format!("arn:{partition}:iam::{here}:role/{ROLE}"));
-    let target = Target { kind: TargetKind::Role, name: ROLE.to_owned(), arn };
+    let arn = denial.place.account_id.as_deref().map(|here| format!("arn:{partition}:iam::{here}:role/{role}"));
+    let target = Target { kind: TargetKind::Role, name: role, arn };
     let remedy = by_hand(denial, RemedyKind::CreateCrossAccountRole, Reach::OtherAccount, target, why);
     let (Some(account), Some(read)) = (account, what_to_read(denial)) else { return remedy };
     let trust = Statement {

@@ -69,11 +69,17 @@ fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 /// What a run gave.
-#[derive(Debug)]
 struct Ran {
     status: Option<i32>,
     out: String,
     said: String,
+}
+
+impl std::fmt::Debug for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let out: String = self.out.chars().take(600).collect();
+        write!(f, "status {:?}\nsaid {}\nout {out}", self.status, self.said)
+    }
 }
 
 impl Ran {

@@ -29,6 +29,17 @@ fn text_shows_denials_and_counts_the_rest() {
 }
 
 #[test]
+fn texts_from_several_files_say_from_which() {
+    let folder = Folder::new("several");
+    let (one, two) = (folder.file("1.json", denied(1).to_string()), folder.file("2.json", format!("\n {}", denied_on("B", 2))));
+    let ran = explain(&[&one, &two], "");
+    assert_eq!((ran.status, ran.said.as_str()), (Some(0), ""));
+    assert!(ran.out.starts_with(&format!("From {one}, line 1, column 1\n\n")), "{ran:?}");
+    assert!(ran.out.contains(&format!("\n\n\nFrom {two}, line 2, column 2\n\n")), "{ran:?}");
+    assert!(!explain(&[&one], "").out.contains("From "));
+}
+
+#[test]
 fn a_lone_ignored_record_is_named() {
     let ran = explain(&[], succeeded(1).to_string());
     assert_eq!((ran.status, ran.out.as_str()), (Some(0), ""));
@@ -85,6 +96,7 @@ fn html_of_several_denials_is_refused_and_they_are_named() {
     assert_eq!((ran.status, ran.out.as_str()), (Some(2), ""));
     ran.assert_says("--format html is the page of one denial, and here are 2");
     ran.assert_says("event e-2: mateojackson was refused cloudtrail:GetTrailStatus");
+    ran.assert_says("jq '.. | objects | select(.eventID? == \"EVENT\")' FILE | trailpass explain --format html > page.html");
 }
 
 #[test]
