@@ -11,6 +11,8 @@ use access::{
     notice::{CaseFacts, Notice, Together, storm::Storm, text},
     triage::{RecentCase, StormFile},
 };
+#[cfg(feature = "aws")]
+use serde_json::Value;
 use tracing::{error, info, warn};
 
 #[cfg(feature = "aws")]
@@ -171,12 +173,9 @@ impl Channels {
         for channel in self.of(audience) {
             if let (Channel::SlackBot { slack, token_secret, secrets, .. }, Some(posted)) = (channel, &told.slack) {
                 let posted = Posted { channel: posted.channel.clone(), ts: posted.ts.clone() };
-                let body = message.slack();
-                let updated = call_slack(telling, async |until| {
-                    let update = async |token: &Secret| slack.update(token, &posted, &body, until).await;
-                    with_secret(secrets, token_secret, update).await
-                });
-                if let Err(why) = updated.await {
+                let key = Key::Stored { secrets, name: token_secret };
+                let updated = ask(slack, key, Ask::Update(&posted), &message.slack(), telling).await;
+                if let Err(why) = updated {
                     warn!(why, "a message in Slack could not be updated");
                 }
             }
@@ -221,30 +220,20 @@ impl Channel {
                 if let (Some(thread), Some(fields)) = (thread, body.as_object_mut()) {
                     fields.insert("thread_ts".to_owned(), thread.into());
                 }
-                let posted = call_slack(telling, async |until| {
-                    let post = async |token: &Secret| slack.post(token, channel, &body, until).await;
-                    with_secret(secrets, token_secret, post).await
-                });
-                let Posted { channel, ts } = posted.await?;
-                told.slack = Some(SlackMessage { channel, ts });
+                let key = Key::Stored { secrets, name: token_secret };
+                let posted = ask(slack, key, Ask::Post(channel), &body, telling).await?;
+                told.slack = posted.map(|Posted { channel, ts }| SlackMessage { channel, ts });
                 Ok(())
             }
             #[cfg(feature = "aws")]
             Self::SlackWebhook { slack, url_secret, secrets } => {
-                let body = message.slack();
-                let posted = call_slack(telling, async |until| {
-                    let post = async |url: &Secret| slack.webhook(url, &body, until).await;
-                    with_secret(secrets, url_secret, post).await
-                });
-                posted.await?;
+                ask(slack, Key::Stored { secrets, name: url_secret }, Ask::Webhook, &message.slack(), telling).await?;
                 told.slack = Some(SlackMessage { channel: "webhook".to_owned(), ts: String::new() });
                 Ok(())
             }
             #[cfg(feature = "aws")]
             Self::SlackAddress { slack, url } => {
-                let body = message.slack();
-                let post = async |until| slack.webhook(url, &body, until).await.map_err(|e| e.to_string());
-                call_slack(telling, post).await?;
+                ask(slack, Key::Given(url), Ask::Webhook, &message.slack(), telling).await?;
                 told.slack = Some(SlackMessage { channel: "webhook".to_owned(), ts: String::new() });
                 Ok(())
             }
@@ -252,39 +241,68 @@ impl Channel {
     }
 }
 
+/// What is asked of Slack.
+#[cfg(feature = "aws")]
+enum Ask<'a> {
+    /// A message in this channel.
+    Post(&'a str),
+    /// A message that is there.
+    Update(&'a Posted),
+    /// A message by a webhook.
+    Webhook,
+}
+
+/// What lets us ask: a token or a webhook's address.
+#[cfg(feature = "aws")]
+enum Key<'a> {
+    Stored { secrets: &'a Secrets, name: &'a str },
+    Given(&'a Secret),
+}
+
 /// Calls Slack, unless it let an earlier call of this invocation wait in vain. A quick refusal says nothing about the next
 /// channel; a slow one does.
 #[cfg(feature = "aws")]
-async fn call_slack<T>(telling: &Telling<'_>, call: impl AsyncFn(Instant) -> Result<T, String>) -> Result<T, String> {
+async fn ask(slack: &Slack, key: Key<'_>, ask: Ask<'_>, body: &Value, telling: &Telling<'_>) -> Result<Option<Posted>, String> {
     const SLOW: Duration = Duration::from_secs(2);
     if telling.slack_is_out.load(Ordering::Relaxed) {
         return Err("Slack let an earlier call wait in vain: tried again with the next delivery".to_owned());
     }
     let begun = Instant::now();
-    let result = call(until(telling.deadline)).await;
+    let deadline = until(telling.deadline);
+    let result = match key {
+        Key::Given(secret) => call(slack, secret, &ask, body, deadline).await.map_err(|e| e.to_string()),
+        Key::Stored { secrets, name } => {
+            let secret = secrets.get(name, begun).await.map_err(|e| e.to_string())?;
+            match call(slack, &secret, &ask, body, deadline).await {
+                // Secrets are rotated: once more with a fresh one, if there is another.
+                Err(refused) if refused.is_bad_token() => {
+                    match secrets.refresh(name, &secret, begun).await.map_err(|e| e.to_string())? {
+                        Some(fresh) => call(slack, &fresh, &ask, body, deadline).await.map_err(|e| e.to_string()),
+                        None => Err(refused.to_string()),
+                    }
+                }
+                result => result.map_err(|e| e.to_string()),
+            }
+        }
+    };
     if result.is_err() && begun.elapsed() > SLOW {
         telling.slack_is_out.store(true, Ordering::Relaxed);
     }
     result
 }
 
-/// Calls with a secret; once more with a fresh one where the first was refused, since secrets are rotated.
 #[cfg(feature = "aws")]
-async fn with_secret<T>(
-    secrets: &Secrets,
-    name: &str,
-    call: impl AsyncFn(&Secret) -> Result<T, SlackError>,
-) -> Result<T, String> {
-    let now = Instant::now();
-    let secret = secrets.get(name, now).await.map_err(|e| e.to_string())?;
-    match call(&secret).await {
-        Err(refused) if refused.is_bad_token() => {
-            match secrets.refresh(name, &secret, now).await.map_err(|e| e.to_string())? {
-                Some(fresh) => call(&fresh).await.map_err(|e| e.to_string()),
-                None => Err(refused.to_string()),
-            }
-        }
-        result => result.map_err(|e| e.to_string()),
+async fn call(
+    slack: &Slack,
+    secret: &Secret,
+    ask: &Ask<'_>,
+    body: &Value,
+    deadline: Instant,
+) -> Result<Option<Posted>, SlackError> {
+    match ask {
+        Ask::Post(channel) => slack.post(secret, channel, body, deadline).await.map(Some),
+        Ask::Update(posted) => slack.update(secret, posted, body, deadline).await.map(Some),
+        Ask::Webhook => slack.webhook(secret, body, deadline).await.map(|()| None),
     }
 }
 

@@ -154,7 +154,7 @@ fn string(json: &str, start: Position, is_repaired: bool) -> Vec<Result<Found, F
             found
         }
         Ok(inner) => vec![Ok(Found { at: start, what: What::Text(inner), is_repaired })],
-        Err(error) => vec![Err(syntax(&error, start))],
+        Err(error) => vec![Err(syntax(&error, json, start))],
     }
 }
 
@@ -167,7 +167,7 @@ fn records(json: &str, start: Position, mut is_repaired: bool) -> Vec<Result<Fou
                 is_repaired = true;
                 outer
             }
-            None => return vec![Err(syntax(&error, start))],
+            None => return vec![Err(syntax(&error, json, start))],
         },
     };
     let found = event::unwrap(outer).into_iter().map(|one| match one {
@@ -177,13 +177,13 @@ fn records(json: &str, start: Position, mut is_repaired: bool) -> Vec<Result<Fou
     found.collect()
 }
 
-/// The parser's error, at its place in the whole input.
-fn syntax(error: &serde_json::Error, start: Position) -> Failure {
-    let (line, column) = (error.line() as u64, error.column() as u64);
-    let at = match line {
-        0 => start,
-        1 => Position { line: start.line, column: start.column + column.saturating_sub(1) },
-        _ => Position { line: start.line + line - 1, column },
+/// The parser's error, at its place in the whole input. The parser counts bytes.
+fn syntax(error: &serde_json::Error, json: &str, start: Position) -> Failure {
+    let line = json.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let before = line.bytes().take(error.column().saturating_sub(1)).filter(|byte| byte & 0xC0 != 0x80).count() as u64;
+    let at = match error.line() as u64 {
+        0 | 1 => Position { line: start.line, column: start.column + before },
+        lines => Position { line: start.line + lines - 1, column: 1 + before },
     };
     let whole = error.to_string();
     let why = whole.rfind(" at line ").and_then(|end| whole.get(..end)).unwrap_or(&whole);

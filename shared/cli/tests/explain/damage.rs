@@ -44,7 +44,7 @@ fn a_broken_line_in_the_middle() {
         ("nested too deep", &"[".repeat(9000), "line 2, column 129: not JSON: this is nested more than 127 deep"),
         ("no JSON at all", "garbage", "line 2, column 1: neither CloudTrail records in JSON nor the text of an access-denied error"),
         ("no record", "{\"a\":1}", "line 2, column 1: neither a CloudTrail record nor"),
-        ("Python", "{'eventSource': 'cloudtrail.amazonaws.com'}", "It looks like a Python dict"),
+        ("Python", &format!("{{'eventSource': 'cloudtrail.amazonaws.com', 'errorMessage': '{SENTENCE}'}}"), "It looks like a Python dict"),
     ] {
         let ran = explain_json(format!("{}\n{line}\n{}\n{}\n", denied(1), denied(3), denied(4)));
         assert_eq!((ran.event_ids(), ran.status), (vec!["e-1".into(), "e-3".into(), "e-4".into()], Some(1)), "{name}: {ran:#?}");
@@ -74,6 +74,25 @@ fn a_broken_record_in_a_log_file() {
     let strange = long.replace("\"Records\":[", "\"Records\":[7,\"x\",{},");
     let ran = explain_json(strange);
     assert_eq!((ran.event_ids().len(), ran.said.matches("neither a CloudTrail record nor").count(), ran.status), (4, 3, Some(1)));
+}
+
+#[test]
+fn nothing_inside_a_broken_record_is_taken_for_a_record() {
+    let inner = json!([{ "eventName": "StopLogging", "eventSource": "cloudtrail.amazonaws.com", "errorCode": "AccessDenied" }]);
+    let record = serde_json::to_string_pretty(&with(denied(1), "requestParameters", json!({ "x": inner }))).unwrap();
+    let broken = record.replace("\"awsRegion\": ", "\"awsRegion\" ");
+    assert!(broken.contains("\n        {\n"));
+    let next = serde_json::to_string_pretty(&denied(2)).unwrap();
+    assert_reads(&explain_json(format!("{broken}\n{next}\n")), &["e-2"], "line 2, column 15: not JSON: a colon is missing here");
+    let log = format!("{{\n\"Records\": [\n{broken},\n{next}\n]\n}}\n").replace('\n', "\n ");
+    assert_reads(&explain_json(log), &["e-2"], "not JSON: a colon is missing here");
+}
+
+#[test]
+fn positions_count_characters_in_the_whole_input() {
+    let ran = explain_json(format!("[{},{{\"eventName\":\"ü\",\"x\":nil}}]", with(denied(1), "userAgent", "üüü")));
+    let column = with(denied(1), "userAgent", "uuu").to_string().len() + "[,{\"eventName\":\"u\",\"x\":n".len() + 1;
+    assert_reads(&ran, &["e-1"], &format!("standard input, line 1, column {column}: "));
 }
 
 #[test]

@@ -192,7 +192,9 @@ fn a_full_disk_is_said() {
 #[cfg(target_os = "linux")]
 fn on_a_terminal(line: &str, variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut script = Command::new("script");
-    script.args(["-qec", line, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm").envs(variables.iter().copied());
+    // Whatever waits for somebody to type is ended.
+    let line = format!("timeout --foreground 20 {line}");
+    script.args(["-qec", &line, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm").envs(variables.iter().copied());
     let output = script.stdin(Stdio::null()).output().expect("`script` of util-linux is there");
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
