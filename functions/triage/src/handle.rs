@@ -114,6 +114,7 @@ impl<S: Store> Triage<S> {
     pub async fn handle_records(&self, records: Vec<(usize, Record)>, deadline: SystemTime) -> Report {
         let mut report = Report::default();
         records.iter().for_each(|_| report.add(Metric::Received));
+        let records = records.into_iter().map(|(message, record)| (message, record.kept())).collect();
         let now = self.now(deadline);
         let diagnosed = match self.diagnose_all(records, now).await {
             Ok(diagnosed) => diagnosed,

@@ -193,7 +193,7 @@ impl Case {
             event_ids: Vec::new(),
             sessions: Vec::new(),
             source_ips: Vec::new(),
-            record: denial.record.kept(),
+            record: denial.record.clone(),
             has_open_case: arrivals.first.has_open_case,
             diagnosis: serde_json::to_value(diagnosis).unwrap_or_default(),
             linked: None,

@@ -115,7 +115,10 @@ pub fn obstacle(denial: &Denial, rule: Rule, scenario: Scenario, guardrails: &Gu
             sentence.and_then(|s| s.principal.as_deref()).is_some_and(|named| caller.is_contradicted_by(named)),
             Obstacle::Contradiction,
         ),
-        (!is_resource_legal(denial) || denial.has_illegal_request(), Obstacle::Names),
+        (
+            !is_resource_legal(denial) || denial.has_illegal_request() || !caller.has_legal_session_name(),
+            Obstacle::Names,
+        ),
         (scope::is_from_outside(denial), Obstacle::OtherAccount),
         (guardrails.protect(caller), Obstacle::Guardrails),
         (caller.principal.unique_id.is_none(), Obstacle::UniqueId),

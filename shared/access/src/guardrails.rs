@@ -46,6 +46,9 @@ pub struct TrailResources {
 impl Guardrails {
     /// Reads the file's text. The error says which member and why.
     pub fn from_json(json: &str) -> Result<Self, String> {
+        if !json.trim_start().starts_with('{') {
+            return Err("guardrails: expected a JSON object".to_owned());
+        }
         let read: Self = serde_json::from_str(json).map_err(|e| format!("guardrails: {e}"))?;
         match read.protected.paths.iter().find(|path| !path.is_empty() && !path.starts_with('/')) {
             Some(path) => Err(format!("guardrails: protected.paths: {path:?} does not begin with a slash")),

@@ -190,11 +190,17 @@ impl Caller {
     /// Whether IAM lets an administrator of the account change this caller's own policies.
     pub fn is_editable(&self) -> bool {
         matches!(self.principal.kind, PrincipalKind::IamUser | PrincipalKind::RoleSession)
-            && self.principal.name.as_deref().is_some_and(is_iam_name)
+            // Groups may have longer names, users and roles not.
+            && self.principal.name.as_deref().is_some_and(|name| is_iam_name(name) && name.len() <= 64)
             && self.path.as_deref().is_some_and(|path| {
                 // IAM keeps these two for roles that only AWS may modify.
                 !path.starts_with("/aws-reserved/") && !path.starts_with("/aws-service-role/")
             })
+    }
+
+    /// Whether a session has the name that it was made with; a user needs none.
+    pub fn has_legal_session_name(&self) -> bool {
+        self.principal.kind != PrincipalKind::RoleSession || self.principal.session_name.as_deref().is_some_and(is_session_name)
     }
 
     /// `aws:userid` of exactly this caller: `AIDA…`, or `AROA…:session`.
@@ -216,12 +222,13 @@ impl Caller {
         if self.session_arn.as_deref() == Some(named) || self.principal.arn.as_deref() == Some(named) {
             return false;
         }
-        let said = Self::of_sentence(Some(named)).principal;
+        let said = Self::of_sentence(Some(named));
         // A role's ARN and its session's ARN name the same caller; a path may stand in one and not in the other.
-        said.account_id != self.principal.account_id
-            || said.name != self.principal.name
-            || said.session_name.is_some() && said.session_name != self.principal.session_name
-            || (said.kind == PrincipalKind::IamUser) != (self.principal.kind == PrincipalKind::IamUser)
+        said.partition != self.partition
+            || said.principal.account_id != self.principal.account_id
+            || said.principal.name != self.principal.name
+            || said.principal.session_name.is_some() && said.principal.session_name != self.principal.session_name
+            || said.principal.kind.entity() != self.principal.kind.entity()
     }
 
     fn read_user(&mut self, identity: &UserIdentity, arn: Option<&Arn>) {
@@ -327,6 +334,19 @@ impl Caller {
             } else if kind == PrincipalKind::RoleSession && path.starts_with("/aws-reserved/") {
                 self.principal.kind = PrincipalKind::SsoSession;
             }
+        }
+    }
+}
+
+impl PrincipalKind {
+    /// What ARNs call the entity behind a caller; sessions are their role's.
+    fn entity(self) -> Option<&'static str> {
+        match self {
+            Self::Root => Some("root"),
+            Self::IamUser => Some("user"),
+            Self::RoleSession | Self::SsoSession | Self::ServiceLinkedRole => Some("role"),
+            Self::FederatedUser => Some("federated-user"),
+            _ => None,
         }
     }
 }

@@ -180,6 +180,14 @@ fn callers_target(denial: &Denial) -> (Target, Reach) {
     }
 }
 
+/// How the caller is given an inline policy. The roles of Identity Center take none of their own.
+fn inline_kind(denial: &Denial) -> RemedyKind {
+    match denial.caller.principal.kind {
+        PrincipalKind::SsoSession | PrincipalKind::IdentityCenterUser => RemedyKind::ChangePermissionSet,
+        _ => RemedyKind::PutInlinePolicy,
+    }
+}
+
 /// The account itself, where the record names nothing smaller.
 fn account_target(denial: &Denial) -> Target {
     let id = denial.place.account_id.as_deref().or(denial.caller.principal.account_id.as_deref());

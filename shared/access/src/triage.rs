@@ -311,16 +311,18 @@ pub fn is_own(denial: &Denial, own_roles: &[String]) -> bool {
 
 /// Sorts what is to be posted by principal and case. `message`: which message of the batch each came in.
 pub fn group(diagnosed: impl IntoIterator<Item = (usize, Diagnosed)>) -> Vec<Group> {
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    // One principal may be refused in several accounts: each refusal is charged to the account that it was in.
+    let mut groups: BTreeMap<(String, String), Group> = BTreeMap::new();
     for (message, one) in diagnosed {
         if one.diagnosis.response == Response::Ignore {
             continue;
         }
         let key = principal_key(&one.denial);
         let principal = &one.denial.caller.principal;
-        let group = groups.entry(key.clone()).or_insert_with(|| Group {
+        let account_id = one.denial.place.account_id.clone().unwrap_or_default();
+        let group = groups.entry((key.clone(), account_id.clone())).or_insert_with(|| Group {
             principal: key,
-            account_id: one.denial.place.account_id.clone().unwrap_or_default(),
+            account_id,
             name: principal.arn.clone().or_else(|| principal.name.clone()).unwrap_or_else(|| "not named".to_owned()),
             cases: Vec::new(),
         });

@@ -6,7 +6,7 @@
 //! So a role that somebody with the right to makes once, and a PassRole limited to it, stand here instead.
 
 use super::{
-    Proposal, account_target, allow, by_hand, callers_target, ceilings, delivery, literal_resource, own::is_policy_action, partition,
+    Proposal, account_target, allow, by_hand, callers_target, ceilings, delivery, inline_kind, literal_resource, own::is_policy_action, partition,
 };
 use crate::{
     arn::is_iam_name,
@@ -84,10 +84,7 @@ fn pass_role(proposal: &Proposal) -> Option<Remedy> {
         "iam:PassedToService",
         "cloudtrail.amazonaws.com",
     );
-    let kind = match target.kind {
-        TargetKind::PermissionSet => RemedyKind::ChangePermissionSet,
-        _ => RemedyKind::PutInlinePolicy,
-    };
+    let kind = inline_kind(denial);
     let why = if is_named {
         "lets the caller hand this one role to CloudTrail and to no other service; check what the role may do first"
     } else {
@@ -107,10 +104,7 @@ fn with_exact<const N: usize>(denial: &Denial, others: [Remedy; N]) -> Vec<Remed
             "allows the caller the one action that was refused{}; the console makes several calls, so the next one may be refused, too",
             if resource == "*" { ", which AWS limits to no resource" } else { "" }
         );
-        let kind = match target.kind {
-            TargetKind::PermissionSet => RemedyKind::ChangePermissionSet,
-            _ => RemedyKind::PutInlinePolicy,
-        };
+        let kind = inline_kind(denial);
         let policy = PolicyDocument::of(allow("TrailpassIntegration", &[action], &resource));
         remedies.push(by_hand(denial, kind, reach, target, why).with_policy(policy));
     }
@@ -118,7 +112,7 @@ fn with_exact<const N: usize>(denial: &Denial, others: [Remedy; N]) -> Vec<Remed
     if remedies.is_empty() {
         remedies.push(by_hand(
             denial,
-            RemedyKind::PutInlinePolicy,
+            inline_kind(denial),
             reach,
             account_target(denial),
             "the record names no resource to allow the action on: find it in the trail's settings first",
@@ -157,10 +151,7 @@ fn resource_for(denial: &Denial) -> Option<String> {
 /// What the console's page on Config reads.
 fn console_config(denial: &Denial) -> Remedy {
     let (target, reach) = callers_target(denial);
-    let kind = match target.kind {
-        TargetKind::PermissionSet => RemedyKind::ChangePermissionSet,
-        _ => RemedyKind::PutInlinePolicy,
-    };
+    let kind = inline_kind(denial);
     by_hand(
         denial,
         kind,
@@ -228,10 +219,7 @@ fn own_policy(denial: &Denial) -> Vec<Remedy> {
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-an-organizational-trail-prepare.html>
 fn organization_resource(denial: &Denial) -> Remedy {
     let (target, reach) = callers_target(denial);
-    let kind = match target.kind {
-        TargetKind::PermissionSet => RemedyKind::ChangePermissionSet,
-        _ => RemedyKind::PutInlinePolicy,
-    };
+    let kind = inline_kind(denial);
     let service_linked = allow("SeeAndMakeTheServiceLinkedRole", &["iam:CreateServiceLinkedRole", "iam:GetRole"], &{
         let account = denial.place.account_id.as_deref().unwrap_or("*");
         format!("arn:{}:iam::{account}:role/aws-service-role/*cloudtrail.amazonaws.com/*", partition(denial))

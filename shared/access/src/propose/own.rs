@@ -1,6 +1,6 @@
 //! What the caller's own permissions lack: the exact policy, the stack's own, AWS's read-only one.
 
-use super::{Proposal, account_target, by_hand, callers_target, literal_resource, partition, read_only_access};
+use super::{Proposal, account_target, by_hand, callers_target, inline_kind, literal_resource, partition, read_only_access};
 use crate::{
     action::CloudTrailAction,
     denial::Denial,
@@ -134,9 +134,9 @@ fn plain_inline_policy(denial: &Denial) -> Remedy {
 /// The page's own answer.
 fn read_only(denial: &Denial) -> Remedy {
     let (target, reach) = callers_target(denial);
-    let kind = match target.kind {
-        TargetKind::PermissionSet => RemedyKind::ChangePermissionSet,
-        _ => RemedyKind::AttachManagedPolicy,
+    let kind = match inline_kind(denial) {
+        RemedyKind::PutInlinePolicy => RemedyKind::AttachManagedPolicy,
+        kind => kind,
     };
     by_hand(
         denial,
@@ -177,7 +177,7 @@ fn somebody_unknown(denial: &Denial) -> Remedy {
         None => "the record does not say on what the call was refused: find the resource, then allow the action on it",
         Some(_) => "AWS names a pattern and no single resource: find the one that was meant, then allow the action on it",
     };
-    by_hand(denial, RemedyKind::PutInlinePolicy, reach, target, why)
+    by_hand(denial, inline_kind(denial), reach, target, why)
 }
 
 /// Whether a text may stand in a policy's `Action` and mean one action.

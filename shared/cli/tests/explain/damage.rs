@@ -81,7 +81,7 @@ fn nothing_inside_a_broken_record_is_taken_for_a_record() {
     let inner = json!([{ "eventName": "StopLogging", "eventSource": "cloudtrail.amazonaws.com", "errorCode": "AccessDenied" }]);
     let record = serde_json::to_string_pretty(&with(denied(1), "requestParameters", json!({ "x": inner }))).unwrap();
     let broken = record.replace("\"awsRegion\": ", "\"awsRegion\" ");
-    assert!(broken.contains("\n        {\n"));
+    assert!(broken.contains("\n      {\n"));
     let next = serde_json::to_string_pretty(&denied(2)).unwrap();
     assert_reads(&explain_json(format!("{broken}\n{next}\n")), &["e-2"], "line 2, column 15: not JSON: a colon is missing here");
     let log = format!("{{\n\"Records\": [\n{broken},\n{next}\n]\n}}\n").replace('\n', "\n ");
