@@ -81,6 +81,8 @@ pub fn find(action: &str) -> Option<(&'static str, &'static str, &'static str)> 
 }
 
 /// The actions of one risk.
-pub fn of_risk(risk: &'static str) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str, &'static str)> {
+pub fn of_risk(
+    risk: &'static str,
+) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str, &'static str)> {
     ACTIONS.iter().filter(move |row| row.2 == risk)
 }

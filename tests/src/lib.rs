@@ -15,5 +15,7 @@ pub mod events;
 pub mod fuzz;
 pub mod golden;
 pub mod judge;
+#[cfg(feature = "local")]
+pub mod local;
 pub mod origin;
 pub mod sample;

@@ -130,7 +130,11 @@ impl<S: Store> Triage<S> {
                 // Never a case: it would be one for every try. An alarm for the operators hangs on the metric.
                 if one.denial.refusal != access::denial::Refusal::NoError {
                     report.add(Metric::OwnDenials);
-                    error!(action = one.diagnosis.action.as_deref(), rule = one.diagnosis.rule.id(), "this responder was refused");
+                    error!(
+                        action = one.diagnosis.action.as_deref(),
+                        rule = one.diagnosis.rule.id(),
+                        "this responder was refused"
+                    );
                 }
                 report.add(Metric::Ignored);
             } else if one.diagnosis.response == Response::Ignore {
@@ -214,7 +218,8 @@ impl<S: Store> Triage<S> {
             };
             let mut left = BTreeSet::new();
             for planned in triage::plan(&group, &documents, now) {
-                let cases: BTreeSet<String> = planned.outcomes.iter().map(|(arrival, _)| arrival.event.clone()).collect();
+                let cases: BTreeSet<String> =
+                    planned.outcomes.iter().map(|(arrival, _)| arrival.event.clone()).collect();
                 match self.commit(&planned.changes).await {
                     Ok(Committed::Yes) => self.settle(planned, telling, report).await,
                     Ok(Committed::Conflict) => left.extend(cases),

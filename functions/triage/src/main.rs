@@ -46,16 +46,22 @@ async fn main() -> Result<(), Error> {
             std::process::exit(1);
         }
     };
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(&triage, event, allow_direct_invoke).await)).await
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(&triage, event, allow_direct_invoke).await))
+        .await
 }
 
 /// Takes a batch of SQS; a bare event only where the stack allows a developer's hand to send one.
-async fn answer(triage: &Triage<DynamoStore>, event: LambdaEvent<Value>, allow_direct_invoke: bool) -> Result<Value, Error> {
+async fn answer(
+    triage: &Triage<DynamoStore>,
+    event: LambdaEvent<Value>,
+    allow_direct_invoke: bool,
+) -> Result<Value, Error> {
     let deadline = event.context.deadline();
     let is_batch = event.payload.pointer("/Records/0/eventSource").and_then(Value::as_str) == Some("aws:sqs");
     if is_batch {
         let batch: SqsEvent = serde_json::from_value(event.payload)?;
-        let bodies: Vec<&str> = batch.records.iter().map(|message| message.body.as_deref().unwrap_or_default()).collect();
+        let bodies: Vec<&str> =
+            batch.records.iter().map(|message| message.body.as_deref().unwrap_or_default()).collect();
         let report = triage.handle(&bodies, deadline).await;
         telemetry::emit("triage", milliseconds(SystemTime::now()), &report.counts());
         // An id that is missing would fail the whole batch, which is what should happen then.
@@ -78,7 +84,11 @@ async fn answer(triage: &Triage<DynamoStore>, event: LambdaEvent<Value>, allow_d
     let body = event.payload.to_string();
     let report = triage.handle(&[&body], deadline).await;
     telemetry::emit("triage", milliseconds(SystemTime::now()), &report.counts());
-    if report.failed_messages.is_empty() { Ok(Value::Null) } else { Err("the event could not be handled: see the log".into()) }
+    if report.failed_messages.is_empty() {
+        Ok(Value::Null)
+    } else {
+        Err("the event could not be handled: see the log".into())
+    }
 }
 
 fn assemble(config: Config) -> Result<Triage<DynamoStore>, Error> {
@@ -117,5 +127,8 @@ fn assemble(config: Config) -> Result<Triage<DynamoStore>, Error> {
 }
 
 fn milliseconds(time: SystemTime) -> i64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_millis()).ok())
+        .unwrap_or(0)
 }

@@ -111,7 +111,13 @@ enum Message<'a> {
 
 impl Channels {
     /// Tells of a case. What is returned is to be written into it; `Pending` if somebody has not been told.
-    pub async fn tell_case(&self, case: &Case, beside: &[RecentCase], thread: Option<&str>, telling: &Telling<'_>) -> Told {
+    pub async fn tell_case(
+        &self,
+        case: &Case,
+        beside: &[RecentCase],
+        thread: Option<&str>,
+        telling: &Telling<'_>,
+    ) -> Told {
         let shown = Shown::of(case, beside, self, telling);
         let told = self.tell(case.audience, &case.told, Message::Case(&shown.notice(case)), thread, telling).await;
         if told.notice == NoticeState::Sent {
@@ -202,8 +208,7 @@ impl Channel {
             #[cfg(feature = "aws")]
             Self::Sns { topic_arn, format, publisher } => {
                 let publish = message.sns(*format);
-                let request =
-                    PublishRequest {
+                let request = PublishRequest {
                     subject: publish.subject,
                     message: publish.message,
                     attributes: publish.attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
@@ -213,7 +218,9 @@ impl Channel {
                 Ok(())
             }
             #[cfg(feature = "aws")]
-            Self::SlackBot { .. } | Self::SlackWebhook { .. } | Self::SlackAddress { .. } if told.slack.is_some() => Ok(()),
+            Self::SlackBot { .. } | Self::SlackWebhook { .. } | Self::SlackAddress { .. } if told.slack.is_some() => {
+                Ok(())
+            }
             #[cfg(feature = "aws")]
             Self::SlackBot { slack, token_secret, channel, secrets } => {
                 let mut body = message.slack();
@@ -262,7 +269,13 @@ enum Key<'a> {
 /// Calls Slack, unless it let an earlier call of this invocation wait in vain. A quick refusal says nothing about the next
 /// channel; a slow one does.
 #[cfg(feature = "aws")]
-async fn ask(slack: &Slack, key: Key<'_>, ask: Ask<'_>, body: &Value, telling: &Telling<'_>) -> Result<Option<Posted>, String> {
+async fn ask(
+    slack: &Slack,
+    key: Key<'_>,
+    ask: Ask<'_>,
+    body: &Value,
+    telling: &Telling<'_>,
+) -> Result<Option<Posted>, String> {
     const SLOW: Duration = Duration::from_secs(2);
     if telling.slack_is_out.load(Ordering::Relaxed) {
         return Err("Slack let an earlier call wait in vain: tried again with the next delivery".to_owned());

@@ -45,7 +45,13 @@ const STORE: u8 = 4;
 const TRAIL: u8 = 8;
 const ANY: u8 = 0;
 
-const fn row(name: &'static str, level: AccessLevel, risk: Risk, types: u8, in_read_only_access: bool) -> CloudTrailAction {
+const fn row(
+    name: &'static str,
+    level: AccessLevel,
+    risk: Risk,
+    types: u8,
+    in_read_only_access: bool,
+) -> CloudTrailAction {
     use ResourceType::{Channel, Dashboard, EventDataStore, Trail};
     let resources: &'static [ResourceType] = match types {
         ANY => &[],
@@ -74,7 +80,10 @@ impl CloudTrailAction {
 
     /// Makes something of CloudTrail Lake, which takes no new customers since 2026-05-31.
     pub fn creates_lake_resource(&self) -> bool {
-        matches!(self.name, "cloudtrail:CreateEventDataStore" | "cloudtrail:CreateChannel" | "cloudtrail:CreateDashboard")
+        matches!(
+            self.name,
+            "cloudtrail:CreateEventDataStore" | "cloudtrail:CreateChannel" | "cloudtrail:CreateDashboard"
+        )
     }
 }
 
@@ -96,8 +105,20 @@ pub fn find(action: &str) -> Option<&'static CloudTrailAction> {
 /// CloudWatch Logs integrations, organizations, the console's pages, sharing of log files.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/security_iam_id-based-policy-examples.html>
 const COMPANIONS: &[&str] = &[
-    "config", "dynamodb", "events", "glue", "iam", "kms", "lakeformation", "lambda", "logs", "organizations", "s3", "sns",
-    "sts", "tag",
+    "config",
+    "dynamodb",
+    "events",
+    "glue",
+    "iam",
+    "kms",
+    "lakeformation",
+    "lambda",
+    "logs",
+    "organizations",
+    "s3",
+    "sns",
+    "sts",
+    "tag",
 ];
 
 /// The risk of allowing an action; `None` for one that nothing is known of.
@@ -129,7 +150,8 @@ pub fn is_cloudtrail(action: &str) -> bool {
 /// `ListInsightsMetricData` is checked as `LookupEvents`, S3's calls have names of their own
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>).
 pub fn of_event(event_source: &str, event_name: &str) -> Option<String> {
-    let service = event_source.strip_suffix(".amazonaws.com").or_else(|| event_source.strip_suffix(".amazonaws.com.cn"))?;
+    let service =
+        event_source.strip_suffix(".amazonaws.com").or_else(|| event_source.strip_suffix(".amazonaws.com.cn"))?;
     let legal = |s: &str| !s.is_empty() && s.len() <= 128 && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if !legal(service) || !legal(event_name) {
         return None;
@@ -141,7 +163,9 @@ pub fn of_event(event_source: &str, event_name: &str) -> Option<String> {
         ("s3", "ListObjectVersions") => "ListBucketVersions",
         ("s3", "ListBuckets") => "ListAllMyBuckets",
         ("s3", "DeleteObjects") => "DeleteObject",
-        ("s3", "PutBucketLifecycle" | "DeleteBucketLifecycle" | "PutBucketLifecycleConfiguration") => "PutLifecycleConfiguration",
+        ("s3", "PutBucketLifecycle" | "DeleteBucketLifecycle" | "PutBucketLifecycleConfiguration") => {
+            "PutLifecycleConfiguration"
+        }
         ("s3", "GetBucketLifecycle" | "GetBucketLifecycleConfiguration") => "GetLifecycleConfiguration",
         ("s3", "PutBucketEncryption" | "DeleteBucketEncryption") => "PutEncryptionConfiguration",
         ("s3", "GetBucketEncryption") => "GetEncryptionConfiguration",
@@ -191,7 +215,8 @@ impl ResourceType {
                 (3..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
             }
             Self::Dashboard => {
-                (3..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                (3..=128).contains(&name.len())
+                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
             }
         }
     }
@@ -201,7 +226,8 @@ impl ResourceType {
         if !self.accepts(name) {
             return None;
         }
-        let (partition, region, account) = (place.partition.as_deref()?, place.region.as_deref()?, place.account_id.as_deref()?);
+        let (partition, region, account) =
+            (place.partition.as_deref()?, place.region.as_deref()?, place.account_id.as_deref()?);
         Some(format!("arn:{partition}:cloudtrail:{region}:{account}:{}/{name}", self.prefix()))
     }
 }
@@ -237,7 +263,9 @@ mod tests {
         for name in ["My-Trail", "a.b", "management_events", "192.168.5.4.x"] {
             assert!(ResourceType::Trail.accepts(name), "{name}");
         }
-        for name in ["ab", "-abc", "abc-", "my..trail", "my-_trail", "a b c", "trail*", "${aws:x}", "192.168.5.4", "tr\u{e4}il"] {
+        for name in
+            ["ab", "-abc", "abc-", "my..trail", "my-_trail", "a b c", "trail*", "${aws:x}", "192.168.5.4", "tr\u{e4}il"]
+        {
             assert!(!ResourceType::Trail.accepts(name), "{name}");
         }
     }

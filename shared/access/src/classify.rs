@@ -213,7 +213,9 @@ fn by_outsider(facts: &Facts) -> Rule {
 
 fn by_cause(facts: &Facts) -> Rule {
     match (facts.policy_type, facts.effect) {
-        (Some(PolicyType::IdentityBasedPolicy), Effect::ImplicitDeny | Effect::Unknown) => by_missing_allow(facts.principal),
+        (Some(PolicyType::IdentityBasedPolicy), Effect::ImplicitDeny | Effect::Unknown) => {
+            by_missing_allow(facts.principal)
+        }
         (Some(PolicyType::IdentityBasedPolicy), Effect::ExplicitDeny) => Rule::IdentityDeny,
         (Some(PolicyType::PermissionsBoundary), _) => Rule::Boundary,
         (Some(PolicyType::SessionPolicy), _) => Rule::SessionPolicy,
@@ -256,7 +258,8 @@ fn by_service(facts: &Facts) -> Rule {
     );
     // A key or a bucket that says no is mended at its own policy, which the service's rule does; every other ceiling
     // is the same whichever service was called.
-    let is_own_policy = facts.policy_type == Some(PolicyType::ResourceBasedPolicy) && facts.effect != Effect::ExplicitDeny;
+    let is_own_policy =
+        facts.policy_type == Some(PolicyType::ResourceBasedPolicy) && facts.effect != Effect::ExplicitDeny;
     match facts.service {
         Service::Kms if is_own_policy => Rule::Key,
         Service::S3 if is_own_policy => Rule::Bucket,

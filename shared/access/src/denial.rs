@@ -160,9 +160,12 @@ impl Denial {
         let wording = Wording::of(message, sentence.as_ref());
         let action = sentence
             .as_ref()
-            .map(|sentence| action::find(&sentence.action).map_or_else(|| sentence.action.clone(), |known| known.name.to_owned()))
+            .map(|sentence| {
+                action::find(&sentence.action).map_or_else(|| sentence.action.clone(), |known| known.name.to_owned())
+            })
             .or_else(|| action::of_event(source, record.event_name.as_deref()?));
-        let is_through_cloudtrail = record.user_identity.as_ref().and_then(|i| i.invoked_by.as_deref()) == Some("cloudtrail.amazonaws.com")
+        let is_through_cloudtrail = record.user_identity.as_ref().and_then(|i| i.invoked_by.as_deref())
+            == Some("cloudtrail.amazonaws.com")
             || record.source_ip_address.as_deref() == Some("cloudtrail.amazonaws.com");
         Self::assemble(record, place, caller, refusal, sentence, wording, action, is_through_cloudtrail)
     }
@@ -174,7 +177,9 @@ impl Denial {
         let operation = sentence.as_ref().and_then(|s| s.operation.as_deref()).or_else(|| operation(text));
         let action = sentence
             .as_ref()
-            .map(|sentence| action::find(&sentence.action).map_or_else(|| sentence.action.clone(), |known| known.name.to_owned()))
+            .map(|sentence| {
+                action::find(&sentence.action).map_or_else(|| sentence.action.clone(), |known| known.name.to_owned())
+            })
             .or_else(|| action::find(&format!("cloudtrail:{}", operation?)).map(|known| known.name.to_owned()));
         let refusal = match &sentence {
             Some(_) => Refusal::AccessDenied,
@@ -240,7 +245,8 @@ impl Denial {
         if let Some(named) = self.sentence.as_ref().and_then(|sentence| sentence.resource.as_deref()) {
             return self.resource_named(named);
         }
-        self.requested_resource().or_else(|| self.known.is_some_and(CloudTrailAction::takes_only_star).then(|| "*".to_owned()))
+        self.requested_resource()
+            .or_else(|| self.known.is_some_and(CloudTrailAction::takes_only_star).then(|| "*".to_owned()))
     }
 
     /// What a text of the sentence names.
@@ -282,7 +288,8 @@ impl Denial {
                 Arn::parse(&name).is_some().then_some(name)
             }
             "kms" => {
-                let from_record = || record.resources.iter().find_map(|r| r.arn.clone().filter(|arn| arn.contains(":kms:")));
+                let from_record =
+                    || record.resources.iter().find_map(|r| r.arn.clone().filter(|arn| arn.contains(":kms:")));
                 let key = record.parameter("keyId").or_else(|| record.parameter("kmsKeyId"));
                 key.and_then(|key| arn_or(key, &|| self.local_arn("kms", "key/", key))).or_else(from_record)
             }
@@ -373,8 +380,17 @@ impl Denial {
     /// What the request calls the things that it is about, legal or not.
     fn requested_names(&self) -> impl Iterator<Item = &str> {
         const NAMES: [&str; 11] = [
-            "name", "trailName", "eventDataStore", "channel", "channelArn", "dashboardId", "resourceArn", "resourceId", "roleArn",
-            "topicArn", "keyId",
+            "name",
+            "trailName",
+            "eventDataStore",
+            "channel",
+            "channelArn",
+            "dashboardId",
+            "resourceArn",
+            "resourceId",
+            "roleArn",
+            "topicArn",
+            "keyId",
         ];
         NAMES.into_iter().filter_map(|name| self.record.parameter(name))
     }
@@ -388,8 +404,10 @@ impl Denial {
 
     /// The account in the resource's ARN, else the one that the record gives beside it.
     fn read_owner(&self) -> Option<String> {
-        let in_arn = self.resource.as_deref().and_then(Arn::parse).as_ref().and_then(Arn::account_id).map(str::to_owned);
-        in_arn.or_else(|| self.record.resources.iter().find_map(|r| r.account_id.clone().filter(|id| is_account_id(id))))
+        let in_arn =
+            self.resource.as_deref().and_then(Arn::parse).as_ref().and_then(Arn::account_id).map(str::to_owned);
+        in_arn
+            .or_else(|| self.record.resources.iter().find_map(|r| r.account_id.clone().filter(|id| is_account_id(id))))
     }
 
     /// Every text that names the refused resource, as an ARN.
@@ -434,7 +452,9 @@ impl Cause {
             _ if refusal == Refusal::VpcEndpoint => {
                 Self { effect: Effect::Unknown, policy_type: Some(PolicyType::VpcEndpointPolicy), policy_arn: None }
             }
-            Some(Sentence { reason: Reason::Clause { effect, policy_type }, policy_arn, .. }) if !refusal.is_delivery() => {
+            Some(Sentence { reason: Reason::Clause { effect, policy_type }, policy_arn, .. })
+                if !refusal.is_delivery() =>
+            {
                 Self { effect: *effect, policy_type: *policy_type, policy_arn: policy_arn.clone() }
             }
             _ => Self { effect: Effect::Unknown, policy_type: None, policy_arn: None },
@@ -445,7 +465,10 @@ impl Cause {
 /// The error code that an SDK or the CLI puts around a message: `(Code)` or `Code:`.
 fn error_code(text: &str) -> Option<&str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').find(|word| {
-        word.ends_with("Exception") || *word == "AccessDenied" || word.ends_with("UnauthorizedOperation") || *word == "VpceAccessDenied"
+        word.ends_with("Exception")
+            || *word == "AccessDenied"
+            || word.ends_with("UnauthorizedOperation")
+            || *word == "VpceAccessDenied"
     })
 }
 

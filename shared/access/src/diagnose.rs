@@ -64,7 +64,9 @@ fn finish(denial: Denial, setting: &Setting, has_open_case: bool, is_record: boo
         remedies.iter_mut().for_each(|remedy| remedy.grantable = false);
     }
     let response = match rule.response() {
-        Response::SuggestFix if remedies.iter().any(|remedy| remedy.apply == Apply::OnApproval) => Response::RequestApproval,
+        Response::SuggestFix if remedies.iter().any(|remedy| remedy.apply == Apply::OnApproval) => {
+            Response::RequestApproval
+        }
         response => response,
     };
     let is_ignored = response == Response::Ignore;
@@ -189,10 +191,15 @@ fn documentation(rule: Rule, scenario: Scenario) -> &'static str {
             "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-sharing-logs.html"
         }
         Rule::Quarantine => "https://docs.aws.amazon.com/IAM/latest/UserGuide/security-iam-awsmanpol.html",
-        Rule::IdentityDeny | Rule::Boundary | Rule::SessionPolicy | Rule::ServiceControl | Rule::ResourceControl
-        | Rule::VpcEndpoint | Rule::ResourcePolicy | Rule::RoleTrust | Rule::UnknownPolicy => {
-            "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"
-        }
+        Rule::IdentityDeny
+        | Rule::Boundary
+        | Rule::SessionPolicy
+        | Rule::ServiceControl
+        | Rule::ResourceControl
+        | Rule::VpcEndpoint
+        | Rule::ResourcePolicy
+        | Rule::RoleTrust
+        | Rule::UnknownPolicy => "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html",
         _ if scenario == Scenario::AllowOthers => {
             "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/security_iam_id-based-policy-examples.html"
         }

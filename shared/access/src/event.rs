@@ -4,13 +4,15 @@
 //! hide a denial; a value that is no record at all is an error, since a lost denial must not look like none.
 //! Fields: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
 
-use std::{fmt, marker::PhantomData};
+use std::fmt;
 
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use lenient::{elements, list, object, text};
+
+mod bounds;
+mod lenient;
 
 /// One CloudTrail record, as far as Trailpass reads it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -227,49 +229,6 @@ impl Record {
             || self.user_identity.is_some()
     }
 
-    /// The record with every part bounded, as it is diagnosed and as it is kept with its case: what is computed from it later
-    /// is what was computed from it first. AWS's own limits lie below these; what is over them was made to be.
-    ///
-    /// What is only shown is cut. What names something is left out whole, since half a name is another name.
-    pub fn kept(mut self) -> Self {
-        for shown in [&mut self.user_agent, &mut self.error_message, &mut self.error_code, &mut self.source_ip_address] {
-            if let Some(text) = shown.as_mut().filter(|text| text.len() > LONGEST) {
-                text.truncate(text.floor_char_boundary(LONGEST));
-            }
-        }
-        for name in [
-            &mut self.event_id,
-            &mut self.shared_event_id,
-            &mut self.request_id,
-            &mut self.event_version,
-            &mut self.event_time,
-            &mut self.event_source,
-            &mut self.event_name,
-            &mut self.aws_region,
-            &mut self.recipient_account_id,
-            &mut self.vpc_endpoint_id,
-        ] {
-            leave_out_long(name);
-        }
-        if let Some(identity) = &mut self.user_identity {
-            identity.leave_out_long();
-        }
-        if let Some(parameters) = &mut self.request_parameters {
-            let mut left = 64;
-            parameters.retain(|name, value| {
-                let is_kept = left > 0 && name.len() <= 128 && is_small(name, value);
-                left -= usize::from(is_kept);
-                is_kept
-            });
-        }
-        self.resources.truncate(10);
-        for resource in &mut self.resources {
-            leave_out_long(&mut resource.arn);
-            leave_out_long(&mut resource.account_id);
-        }
-        self
-    }
-
     /// All that a bare sentence gives.
     pub fn of_message(message: &str) -> Self {
         Self { error_message: Some(message.to_owned()), ..Self::default() }
@@ -278,167 +237,6 @@ impl Record {
     /// A string among the request's parameters, if it is there and not empty.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.request_parameters.as_ref()?.get(name)?.as_str().filter(|s| !s.is_empty())
-    }
-}
-
-/// Bytes of one text: no ARN is longer, and CloudTrail cuts messages at half of it.
-const LONGEST: usize = 2048;
-/// Bytes of a policy in a request: three times what IAM takes, since some records hold it percent-encoded.
-const LONGEST_POLICY: usize = 32 << 10;
-
-fn leave_out_long(text: &mut Option<String>) {
-    if text.as_ref().is_some_and(|text| text.len() > LONGEST) {
-        *text = None;
-    }
-}
-
-/// Whether a parameter is of a kind and size that anything here reads.
-fn is_small(name: &str, value: &Value) -> bool {
-    let longest = if name == "policyDocument" { LONGEST_POLICY } else { LONGEST };
-    match value {
-        Value::String(text) => text.len() <= longest,
-        Value::Array(items) => items.len() <= 10 && items.iter().all(|i| i.as_str().is_some_and(|text| text.len() <= 256)),
-        Value::Object(_) => name == "policyDocument" && value.to_string().len() <= longest,
-        Value::Bool(_) | Value::Number(_) | Value::Null => true,
-    }
-}
-
-impl UserIdentity {
-    fn leave_out_long(&mut self) {
-        for name in [
-            &mut self.kind,
-            &mut self.principal_id,
-            &mut self.arn,
-            &mut self.account_id,
-            &mut self.user_name,
-            &mut self.invoked_by,
-            &mut self.identity_provider,
-        ] {
-            leave_out_long(name);
-        }
-        if let Some(issuer) = self.session_context.as_mut().and_then(|context| context.session_issuer.as_mut()) {
-            for name in [
-                &mut issuer.kind,
-                &mut issuer.principal_id,
-                &mut issuer.arn,
-                &mut issuer.account_id,
-                &mut issuer.user_name,
-            ] {
-                leave_out_long(name);
-            }
-        }
-        if let Some(context) = &mut self.session_context {
-            leave_out_long(&mut context.ec2_role_delivery);
-        }
-        if let Some(user) = &mut self.on_behalf_of {
-            leave_out_long(&mut user.user_id);
-            leave_out_long(&mut user.identity_store_arn);
-        }
-        if let Some(scope) = &mut self.in_scope_of {
-            leave_out_long(&mut scope.issuer_type);
-            leave_out_long(&mut scope.credentials_issued_to);
-        }
-    }
-}
-
-/// A string, or nothing: another type counts as absent.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    deserializer.deserialize_any(Lenient(PhantomData::<String>))
-}
-
-/// An object, or nothing.
-fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    deserializer.deserialize_any(Lenient(PhantomData::<FromMap<T>>)).map(|found| found.map(|FromMap(value)| value))
-}
-
-/// The objects of a list; everything else in it is left out.
-fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let found = deserializer.deserialize_any(Lenient(PhantomData::<FromSeq<T>>))?;
-    Ok(found.map(|FromSeq(items)| items.into_iter().flatten().collect()).unwrap_or_default())
-}
-
-/// The elements of a wrapping: each that is no object becomes an empty record, which [`unwrap`] then reports.
-fn elements<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Record>>, D::Error> {
-    let found = deserializer.deserialize_any(Lenient(PhantomData::<FromSeq<Record>>))?;
-    Ok(Some(found.map(|FromSeq(items)| items.into_iter().map(Option::unwrap_or_default).collect()).unwrap_or_default()))
-}
-
-struct Lenient<T>(PhantomData<T>);
-struct FromMap<T>(T);
-struct FromSeq<T>(Vec<Option<T>>);
-
-/// What a lenient visitor makes of each JSON type; the default is to read past it.
-trait FromJson<'de>: Sized {
-    fn from_text(_text: &str) -> Option<Self> {
-        None
-    }
-    fn from_map<A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-    fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Option<Self>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-}
-
-impl FromJson<'_> for String {
-    fn from_text(text: &str) -> Option<Self> {
-        Some(text.to_owned())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> FromJson<'de> for FromMap<T> {
-    fn from_map<A: MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(|value| Some(Self(value)))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> FromJson<'de> for FromSeq<T> {
-    fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Option<Self>, A::Error> {
-        struct Element<T>(Option<T>);
-        impl<'de, T: Deserialize<'de>> Deserialize<'de> for Element<T> {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                object(deserializer).map(Self)
-            }
-        }
-        let mut items = Vec::new();
-        while let Some(Element(item)) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Some(Self(items)))
-    }
-}
-
-impl<'de, T: FromJson<'de>> Visitor<'de> for Lenient<T> {
-    type Value = Option<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(T::from_text(text))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::from_map(map)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        T::from_seq(seq)
-    }
-    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
     }
 }
 
@@ -455,7 +253,8 @@ mod tests {
     #[test]
     fn every_wrapping_is_taken_off() {
         let quoted = serde_json::to_string(RECORD).unwrap();
-        let event = format!(r#"{{"version":"0","id":"x","detail-type":"AWS API Call via CloudTrail","detail":{RECORD}}}"#);
+        let event =
+            format!(r#"{{"version":"0","id":"x","detail-type":"AWS API Call via CloudTrail","detail":{RECORD}}}"#);
         let quoted_event = serde_json::to_string(&event).unwrap();
         let sns = format!(r#"{{"Type":"Notification","Message":{quoted_event}}}"#);
         let quoted_sns = serde_json::to_string(&sns).unwrap();
@@ -463,11 +262,17 @@ mod tests {
             ("record", RECORD.to_owned()),
             ("EventBridge", event),
             ("log file", format!(r#"{{"Records":[{RECORD}]}}"#)),
-            ("lookup-events", format!(r#"{{"Events":[{{"EventId":"x","EventName":"GetTrail","CloudTrailEvent":{quoted}}}]}}"#)),
+            (
+                "lookup-events",
+                format!(r#"{{"Events":[{{"EventId":"x","EventName":"GetTrail","CloudTrailEvent":{quoted}}}]}}"#),
+            ),
             ("SQS, Lambda", format!(r#"{{"Records":[{{"messageId":"m","body":{quoted_event},"attributes":{{}}}}]}}"#)),
             ("SQS, CLI", format!(r#"{{"Messages":[{{"MessageId":"m","Body":{quoted_event}}}]}}"#)),
             ("SNS", sns),
-            ("SNS, Lambda", format!(r#"{{"Records":[{{"EventSource":"aws:sns","Sns":{{"Message":{quoted_event}}}}}]}}"#)),
+            (
+                "SNS, Lambda",
+                format!(r#"{{"Records":[{{"EventSource":"aws:sns","Sns":{{"Message":{quoted_event}}}}}]}}"#),
+            ),
             ("SNS in SQS", format!(r#"{{"Records":[{{"body":{quoted_sns}}}]}}"#)),
         ] {
             assert_eq!(names(&json), [Some("GetTrail".to_owned())], "{form}");

@@ -80,7 +80,9 @@ impl Obstacle {
             Self::LakeResource => "CloudTrail Lake takes no new customers",
             Self::Cause => "another kind of policy than the caller's own decided, or AWS did not say which",
             Self::OldFormOfSensitive => "AWS gave no reason, and that is not enough for a sensitive action",
-            Self::SeveralClauses => "AWS's sentence holds more than one reason, and one may have been written by the caller",
+            Self::SeveralClauses => {
+                "AWS's sentence holds more than one reason, and one may have been written by the caller"
+            }
             Self::Contradiction => "AWS's sentence names somebody else than the record does",
             Self::Names => "a name is missing, or not one that AWS would take",
             Self::OtherAccount => "the resource belongs to another account",
@@ -170,7 +172,11 @@ pub struct OwnPolicy {
 
 /// The closed list: nothing in it tampers, creates or passes a role. Smallest first.
 pub const OWN_POLICIES: &[OwnPolicy] = &[
-    OwnPolicy { name: "trailpass-trail-read", purpose: "read how CloudTrail is set up", allows: |a| a.risk == Risk::Routine },
+    OwnPolicy {
+        name: "trailpass-trail-read",
+        purpose: "read how CloudTrail is set up",
+        allows: |a| a.risk == Risk::Routine,
+    },
     OwnPolicy {
         name: "trailpass-event-lookup",
         purpose: "look events and insights up",

@@ -69,17 +69,23 @@ impl Guardrails {
 impl TrailResources {
     /// Whether an ARN is one of these, or lies in one of the buckets or log groups.
     pub fn contain(&self, arn: &Arn, text: &str) -> bool {
-        let listed = |list: &[String], name: &str| list.iter().any(|one| !one.is_empty() && (one == name || one == text));
+        let listed =
+            |list: &[String], name: &str| list.iter().any(|one| !one.is_empty() && (one == name || one == text));
         match arn.service {
             "s3" => {
                 let bucket = arn.resource.split('/').next().unwrap_or_default();
                 listed(&self.buckets, bucket)
-                    || self.buckets.iter().any(|one| Arn::parse(one).is_some_and(|one| one.service == "s3" && one.resource == bucket))
+                    || self
+                        .buckets
+                        .iter()
+                        .any(|one| Arn::parse(one).is_some_and(|one| one.service == "s3" && one.resource == bucket))
             }
             "kms" => listed(&self.keys, arn.resource.strip_prefix("key/").unwrap_or(arn.resource)),
             "sns" => listed(&self.topics, arn.resource),
             "logs" => log_group(arn).is_some_and(|group| {
-                self.log_groups.iter().any(|one| one == group || Arn::parse(one).as_ref().and_then(log_group) == Some(group))
+                self.log_groups
+                    .iter()
+                    .any(|one| one == group || Arn::parse(one).as_ref().and_then(log_group) == Some(group))
             }),
             "iam" => matches!(arn.entity(), Some(("role", _, name)) if listed(&self.roles, name)),
             _ => false,
@@ -116,14 +122,22 @@ mod tests {
     #[test]
     fn a_misspelt_guardrail_is_an_error() {
         assert!(Guardrails::from_json("{}").is_ok());
-        for json in ["", "[]", r#"{"protectd":{}}"#, r#"{"protected":{"names":"x"}}"#, r#"{"protected":{"paths":["x/"]}}"#] {
+        for json in
+            ["", "[]", r#"{"protectd":{}}"#, r#"{"protected":{"names":"x"}}"#, r#"{"protected":{"paths":["x/"]}}"#]
+        {
             assert!(Guardrails::from_json(json).unwrap_err().starts_with("guardrails: "), "{json}");
         }
     }
 
     #[test]
     fn stars_and_case_in_names() {
-        for (pattern, name) in [("break-glass*", "Break-Glass-1"), ("*admin*", "my-ADMIN-role"), ("root", "Root"), ("a*c*e", "abcde"), ("*", "")] {
+        for (pattern, name) in [
+            ("break-glass*", "Break-Glass-1"),
+            ("*admin*", "my-ADMIN-role"),
+            ("root", "Root"),
+            ("a*c*e", "abcde"),
+            ("*", ""),
+        ] {
             assert!(matches_name(pattern, name), "{pattern} {name}");
         }
         for (pattern, name) in [("break-glass", "break-glass-1"), ("a*a", "a"), ("*x", "xy"), ("a*b*c", "acb")] {

@@ -61,12 +61,7 @@ impl PolicyDocument {
 impl Statement {
     /// Adds a condition.
     pub fn when(mut self, operator: &'static str, key: &str, value: &str) -> Self {
-        self.conditions
-            .entry(operator)
-            .or_default()
-            .entry(key.to_owned())
-            .or_default()
-            .push(value.to_owned());
+        self.conditions.entry(operator).or_default().entry(key.to_owned()).or_default().push(value.to_owned());
         self
     }
 }

@@ -200,7 +200,8 @@ impl Caller {
 
     /// Whether a session has the name that it was made with; a user needs none.
     pub fn has_legal_session_name(&self) -> bool {
-        self.principal.kind != PrincipalKind::RoleSession || self.principal.session_name.as_deref().is_some_and(is_session_name)
+        self.principal.kind != PrincipalKind::RoleSession
+            || self.principal.session_name.as_deref().is_some_and(is_session_name)
     }
 
     /// `aws:userid` of exactly this caller: `AIDA…`, or `AROA…:session`.
@@ -250,7 +251,8 @@ impl Caller {
             Some(("role", path, name)) if arn.service == "iam" => Some((path.to_owned(), name.to_owned())),
             _ => None,
         });
-        let mut session = arn.filter(|arn| arn.service == "sts").map(|arn| arn.resource.splitn(3, '/')).into_iter().flatten();
+        let mut session =
+            arn.filter(|arn| arn.service == "sts").map(|arn| arn.resource.splitn(3, '/')).into_iter().flatten();
         let (_, role, session_name) = (session.next(), session.next(), session.next());
         let (principal_id, session_of_id) = match identity.principal_id.as_deref().map(|id| id.split_once(':')) {
             Some(Some((id, session))) => (Some(id), Some(session)),
@@ -297,7 +299,8 @@ impl Caller {
 
     fn read_account(&mut self, identity: &UserIdentity, arn: Option<&Arn>) {
         let is_anonymous = |text: &Option<String>| {
-            text.as_deref().is_some_and(|t| t.eq_ignore_ascii_case("ANONYMOUS_PRINCIPAL") || t.eq_ignore_ascii_case("anonymous"))
+            text.as_deref()
+                .is_some_and(|t| t.eq_ignore_ascii_case("ANONYMOUS_PRINCIPAL") || t.eq_ignore_ascii_case("anonymous"))
         };
         if is_anonymous(&identity.account_id) || is_anonymous(&identity.principal_id) {
             self.principal.kind = PrincipalKind::Anonymous;
@@ -433,10 +436,19 @@ mod tests {
             .principal
             .kind
         };
-        assert_eq!(kind("/aws-reserved/sso.amazonaws.com/eu-west-1/", "AWSReservedSSO_Ops_0123456789abcdef"), PrincipalKind::SsoSession);
-        assert_eq!(kind("/aws-reserved/sso.amazonaws.com/", "AWSReservedSSO_Ops_0123456789abcdef"), PrincipalKind::SsoSession);
+        assert_eq!(
+            kind("/aws-reserved/sso.amazonaws.com/eu-west-1/", "AWSReservedSSO_Ops_0123456789abcdef"),
+            PrincipalKind::SsoSession
+        );
+        assert_eq!(
+            kind("/aws-reserved/sso.amazonaws.com/", "AWSReservedSSO_Ops_0123456789abcdef"),
+            PrincipalKind::SsoSession
+        );
         assert_eq!(kind("/", "AWSReservedSSO_Ops_0123456789abcdef"), PrincipalKind::RoleSession);
-        assert_eq!(kind("/aws-service-role/config.amazonaws.com/", "AWSServiceRoleForConfig"), PrincipalKind::ServiceLinkedRole);
+        assert_eq!(
+            kind("/aws-service-role/config.amazonaws.com/", "AWSServiceRoleForConfig"),
+            PrincipalKind::ServiceLinkedRole
+        );
     }
 
     #[test]
@@ -459,9 +471,18 @@ mod tests {
     #[test]
     fn strangers_and_services() {
         let kind = |json| caller(json).principal.kind;
-        assert_eq!(kind(r#"{"accountId":"111122223333","invokedBy":"config.amazonaws.com"}"#), PrincipalKind::AwsService);
-        assert_eq!(kind(r#"{"type":"AWSAccount","principalId":"","accountId":"ANONYMOUS_PRINCIPAL"}"#), PrincipalKind::Anonymous);
-        assert_eq!(kind(r#"{"type":"AWSAccount","principalId":"AIDAEXAMPLE1","accountId":"444455556666"}"#), PrincipalKind::AwsAccount);
+        assert_eq!(
+            kind(r#"{"accountId":"111122223333","invokedBy":"config.amazonaws.com"}"#),
+            PrincipalKind::AwsService
+        );
+        assert_eq!(
+            kind(r#"{"type":"AWSAccount","principalId":"","accountId":"ANONYMOUS_PRINCIPAL"}"#),
+            PrincipalKind::Anonymous
+        );
+        assert_eq!(
+            kind(r#"{"type":"AWSAccount","principalId":"AIDAEXAMPLE1","accountId":"444455556666"}"#),
+            PrincipalKind::AwsAccount
+        );
         assert_eq!(kind(r#"{"type":"SAMLUser","userName":"a@example.com"}"#), PrincipalKind::SamlUser);
     }
 

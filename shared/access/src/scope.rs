@@ -60,7 +60,9 @@ impl Service {
 /// Whether the denial is about CloudTrail at all. `has_open_case`: the entity that a denied IAM call names has one here.
 pub fn is_in_scope(denial: &Denial, guardrails: &Guardrails, has_open_case: bool) -> bool {
     let source = denial.record.event_source.as_deref().unwrap_or_default();
-    let is_bare = denial.record.event_source.is_none();
+    let record = &denial.record;
+    // A text by itself, with no record around it.
+    let is_bare = record.event_source.is_none() && record.event_name.is_none() && record.user_identity.is_none();
     if matches!(source, "cloudtrail.amazonaws.com" | "cloudtrail-data.amazonaws.com")
         || denial.action.as_deref().is_some_and(action::is_cloudtrail)
         || denial.is_through_cloudtrail
@@ -71,20 +73,28 @@ pub fn is_in_scope(denial: &Denial, guardrails: &Guardrails, has_open_case: bool
     let text = denial.resource.as_deref().unwrap_or_default();
     let is_trail_resource = arn.as_ref().is_some_and(|arn| guardrails.trail_resources.contain(arn, text));
     match Service::of(denial) {
-        // Only a bare sentence or CloudTrail's own exceptions have no action here.
-        Service::CloudTrail => is_bare,
+        // A bare text without an action is CloudTrail's only if its error is: "Access Denied" alone may be anybody's.
+        Service::CloudTrail => is_bare && (denial.refusal != Refusal::AccessDenied || is_operated_by_member(denial)),
         // The page shows the sentence alone; a record of it always has the event source of the service that wanted the role.
-        Service::PassRole => is_bare && arn.is_none() || is_trail_resource || arn.as_ref().is_some_and(names_cloudtrail_role),
-        Service::S3 => is_trail_resource || s3_path(denial).is_some_and(|path| is_in_trail_bucket(&path, guardrails) || is_log_file_key(&path)),
+        Service::PassRole => {
+            is_bare && arn.is_none() || is_trail_resource || arn.as_ref().is_some_and(names_cloudtrail_role)
+        }
+        Service::S3 => {
+            is_trail_resource
+                || s3_path(denial).is_some_and(|path| is_in_trail_bucket(&path, guardrails) || is_log_file_key(&path))
+        }
         Service::Logs => {
-            is_trail_resource || arn.as_ref().and_then(log_group).is_some_and(|group| group.starts_with("aws-cloudtrail-logs-"))
+            is_trail_resource
+                || arn.as_ref().and_then(log_group).is_some_and(|group| group.starts_with("aws-cloudtrail-logs-"))
         }
         Service::Kms | Service::Sns => is_trail_resource,
         Service::Sts => {
             denial.operation().starts_with("AssumeRole")
                 && (is_trail_resource || arn.as_ref().is_some_and(names_cloudtrail_role))
         }
-        Service::RoleMaking | Service::Other => is_policy_writing(denial) && (names_cloudtrail_policy(denial) || has_open_case),
+        Service::RoleMaking | Service::Other => {
+            is_policy_writing(denial) && (names_cloudtrail_policy(denial) || has_open_case)
+        }
         Service::Config => false,
     }
 }
@@ -141,7 +151,12 @@ pub fn is_policy_writing(denial: &Denial) -> bool {
     denial.service() == "iam"
         && matches!(
             denial.operation(),
-            "AttachUserPolicy" | "AttachRolePolicy" | "AttachGroupPolicy" | "PutUserPolicy" | "PutRolePolicy" | "PutGroupPolicy"
+            "AttachUserPolicy"
+                | "AttachRolePolicy"
+                | "AttachGroupPolicy"
+                | "PutUserPolicy"
+                | "PutRolePolicy"
+                | "PutGroupPolicy"
         )
 }
 
@@ -169,9 +184,12 @@ pub fn is_self_grant(denial: &Denial) -> bool {
         _ => return false,
     };
     // Another account's alice is somebody else. IAM names entities of the account that is asked.
-    let named_in = denial.resource_arn().and_then(|arn| arn.account_id().map(str::to_owned)).or(denial.place.account_id.clone());
+    let named_in =
+        denial.resource_arn().and_then(|arn| arn.account_id().map(str::to_owned)).or(denial.place.account_id.clone());
     // IAM's names are unique without regard to case.
-    named_in == principal.account_id && own_kind == kind && principal.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
+    named_in == principal.account_id
+        && own_kind == kind
+        && principal.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
 }
 
 /// A read of what CloudTrail has written.
@@ -219,9 +237,21 @@ fn is_in_trail_bucket(path: &str, guardrails: &Guardrails) -> bool {
 fn is_role_making(operation: &str) -> bool {
     matches!(
         operation,
-        "CreateRole" | "AttachRolePolicy" | "PutRolePolicy" | "UpdateAssumeRolePolicy" | "CreatePolicy" | "CreatePolicyVersion"
-            | "PutRolePermissionsBoundary" | "DeleteRolePermissionsBoundary" | "AttachUserPolicy" | "PutUserPolicy"
-            | "AttachGroupPolicy" | "PutGroupPolicy" | "SetDefaultPolicyVersion" | "AddUserToGroup" | "CreateAccessKey"
+        "CreateRole"
+            | "AttachRolePolicy"
+            | "PutRolePolicy"
+            | "UpdateAssumeRolePolicy"
+            | "CreatePolicy"
+            | "CreatePolicyVersion"
+            | "PutRolePermissionsBoundary"
+            | "DeleteRolePermissionsBoundary"
+            | "AttachUserPolicy"
+            | "PutUserPolicy"
+            | "AttachGroupPolicy"
+            | "PutGroupPolicy"
+            | "SetDefaultPolicyVersion"
+            | "AddUserToGroup"
+            | "CreateAccessKey"
     )
 }
 
@@ -232,7 +262,8 @@ fn names_cloudtrail_role(arn: &Arn) -> bool {
 /// Whether the request attaches a CloudTrail policy, or writes one that holds CloudTrail's actions.
 fn names_cloudtrail_policy(denial: &Denial) -> bool {
     let named = |parameter| denial.record.parameter(parameter).map(str::to_ascii_lowercase);
-    let attaches = named("policyArn").is_some_and(|arn| arn.rsplit('/').next().is_some_and(|name| name.contains("cloudtrail")));
+    let attaches =
+        named("policyArn").is_some_and(|arn| arn.rsplit('/').next().is_some_and(|name| name.contains("cloudtrail")));
     let writes = match denial.record.request_parameters.as_ref().and_then(|p| p.get("policyDocument")) {
         // Written as JSON in a string, percent-encoded in some records, where the colon becomes %3A.
         Some(Value::String(document)) => mentions_cloudtrail_action(document),
@@ -244,7 +275,9 @@ fn names_cloudtrail_policy(denial: &Denial) -> bool {
 
 fn mentions_cloudtrail_action(document: &str) -> bool {
     let lower = document.to_ascii_lowercase();
-    ["cloudtrail:", "cloudtrail%3a", "cloudtrail-data:", "cloudtrail-data%3a"].iter().any(|prefix| lower.contains(prefix))
+    ["cloudtrail:", "cloudtrail%3a", "cloudtrail-data:", "cloudtrail-data%3a"]
+        .iter()
+        .any(|prefix| lower.contains(prefix))
 }
 
 #[cfg(test)]
@@ -260,7 +293,13 @@ mod tests {
         ] {
             assert!(is_log_file_key(key), "{key}");
         }
-        for key in ["b/AWSLogs/111122223333/Config/x", "b/AWSLogs/CloudTrail/x", "AWSLogs/111122223333/CloudTrail/x", "b/x", "b"] {
+        for key in [
+            "b/AWSLogs/111122223333/Config/x",
+            "b/AWSLogs/CloudTrail/x",
+            "AWSLogs/111122223333/CloudTrail/x",
+            "b/x",
+            "b",
+        ] {
             assert!(!is_log_file_key(key), "{key}");
         }
     }

@@ -10,17 +10,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     case::{Arrival, Arrivals, Audience, Case, Told},
     denial::Denial,
     diagnose::Diagnosed,
     diagnosis::Response,
-    notice::storm::{Storm, StormReason},
-    principal::PrincipalKind,
-    scope,
 };
+
+mod files;
+
+pub use files::{
+    AccountFile, Budget, Opened, PrincipalFile, RecentCase, StormFile, case_key, is_open_case, named_entity_key,
+    principal_key, recent_cases, storm_key,
+};
+use files::{account_key, storm_key_of};
 
 /// New cases of one principal in an hour.
 pub const PRINCIPAL_BUDGET: u32 = 10;
@@ -34,116 +39,6 @@ const UPDATE_EVERY: i64 = 60;
 const RECENT: usize = 32;
 /// Principals named in a storm.
 const STORM_PRINCIPALS: usize = 20;
-
-/// What is remembered of a principal.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PrincipalFile {
-    /// New cases in the running hour.
-    pub opened: Opened,
-    /// The last cases, oldest first.
-    pub recent: Vec<RecentCase>,
-}
-
-/// A case in a principal's file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecentCase {
-    /// The case.
-    pub id: String,
-    /// The call whatever its cause.
-    pub call_id: String,
-    /// Seconds since 1970.
-    pub opened_at: i64,
-    /// Who was told.
-    pub audience: Audience,
-    /// What was refused.
-    pub action: Option<String>,
-    /// On what.
-    pub resource: Option<String>,
-}
-
-/// What is remembered of an account.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountFile {
-    /// New cases in the running hour.
-    pub opened: Opened,
-}
-
-/// New cases in one hour, alarms apart.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opened {
-    /// The hour since 1970.
-    pub hour: i64,
-    /// New cases.
-    pub notices: u32,
-    /// New alarms.
-    pub alarms: u32,
-}
-
-impl Opened {
-    fn in_hour(self, hour: i64) -> Self {
-        if self.hour == hour { self } else { Self { hour, ..Self::default() } }
-    }
-
-    fn of(&mut self, audience: Audience) -> &mut u32 {
-        match audience {
-            Audience::Notices => &mut self.notices,
-            Audience::Alarms => &mut self.alarms,
-        }
-    }
-}
-
-/// What went over the budget in one account and hour.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StormFile {
-    /// The account.
-    pub account_id: String,
-    /// Who is told.
-    pub audience: Audience,
-    /// When it began. Seconds since 1970.
-    pub opened_at: i64,
-    /// Denials that were counted and not posted.
-    pub held: u64,
-    /// Whose they were, as far as they are named.
-    pub principals: Vec<String>,
-    /// Which budget was used up first.
-    pub over: Budget,
-    /// Ids of the last denials counted.
-    pub event_ids: Vec<String>,
-    /// Whether people have been told.
-    pub told: Told,
-}
-
-impl StormFile {
-    /// When it began, as people and programs read it.
-    pub fn began(&self) -> String {
-        jiff::Timestamp::from_second(self.opened_at).map(|time| time.to_string()).unwrap_or_default()
-    }
-
-    /// What is told of it.
-    pub fn storm<'a>(&'a self, began: &'a str) -> Storm<'a> {
-        Storm {
-            account_id: &self.account_id,
-            opened_at: began,
-            held: self.held,
-            principals: &self.principals,
-            reason: match self.over {
-                Budget::Principal => StormReason::PrincipalBudget,
-                Budget::Account => StormReason::AccountBudget,
-            },
-            alarm: self.audience == Audience::Alarms,
-        }
-    }
-}
-
-/// The two budgets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Budget {
-    /// One principal's.
-    Principal,
-    /// The account's.
-    Account,
-}
 
 /// A document as it was read: version and JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,67 +138,6 @@ pub enum Tell {
     UpdateStorm(StormFile),
 }
 
-/// The key of a case.
-pub fn case_key(id: &str) -> String {
-    format!("CASE#{id}")
-}
-
-/// The key of a storm's file.
-pub fn storm_key(storm: &StormFile) -> String {
-    storm_key_of(&storm.account_id, storm.opened_at.div_euclid(3600), storm.audience)
-}
-
-fn storm_key_of(account_id: &str, hour: i64, audience: Audience) -> String {
-    format!("STORM#{account_id}/{}/{hour}", audience.word())
-}
-
-fn account_key(account_id: &str) -> String {
-    format!("ACCOUNT#{account_id}")
-}
-
-/// The key of a principal's file. Users and roles are named as IAM tells them apart: without path and case.
-pub fn principal_key(denial: &Denial) -> String {
-    let principal = &denial.caller.principal;
-    let kind = match principal.kind {
-        PrincipalKind::IamUser => "user",
-        PrincipalKind::RoleSession | PrincipalKind::SsoSession | PrincipalKind::ServiceLinkedRole => "role",
-        PrincipalKind::Root => "root",
-        PrincipalKind::FederatedUser => "federated-user",
-        PrincipalKind::SamlUser | PrincipalKind::WebIdentityUser => "outsider",
-        PrincipalKind::IdentityCenterUser => "identity-center-user",
-        PrincipalKind::AwsService => "service",
-        PrincipalKind::AwsAccount => "account",
-        PrincipalKind::Anonymous | PrincipalKind::Unknown => "unknown",
-    };
-    let name = principal.name.as_deref().or(principal.unique_id.as_deref()).unwrap_or("-");
-    entity_key(principal.account_id.as_deref().unwrap_or("-"), kind, name)
-}
-
-/// The key of the file of the user or role that a denied IAM call would have changed, if that decides its scope.
-pub fn named_entity_key(denial: &Denial) -> Option<String> {
-    if !scope::is_policy_writing(denial) {
-        return None;
-    }
-    let (kind, name) = scope::entity_named(denial)?;
-    Some(entity_key(denial.place.account_id.as_deref()?, kind, name))
-}
-
-fn entity_key(account_id: &str, kind: &str, name: &str) -> String {
-    // Names that IAM would not take may be of any length; a key may not.
-    let name: String = name.chars().take(128).flat_map(char::to_lowercase).collect();
-    format!("PRINCIPAL#{account_id}/{kind}/{name}")
-}
-
-/// The cases that may be open for the entity behind a [`named_entity_key`].
-pub fn recent_cases(file: &Found) -> Vec<String> {
-    read::<PrincipalFile>(file).map(|file| file.recent.into_iter().map(|recent| case_key(&recent.id)).collect()).unwrap_or_default()
-}
-
-/// Whether a stored case is open. `now` in seconds.
-pub fn is_open_case(found: &Found, now: i64) -> bool {
-    read::<Case>(found).is_some_and(|case| case.is_open(now))
-}
-
 /// Whether the responder itself was refused: known by its role's ARN, which nobody else can bear.
 pub fn is_own(denial: &Denial, own_roles: &[String]) -> bool {
     denial.caller.principal.arn.as_ref().is_some_and(|arn| own_roles.contains(arn))
@@ -371,7 +205,8 @@ fn join(mut case: Case, version: Option<u64>, arrivals: &Arrivals, principal: &P
     let new = case.join(arrivals, now.seconds());
     let takes_over = case.told.is_free(now.ms);
     let is_pending = case.told.notice == crate::case::NoticeState::Pending;
-    let updates = new > 0 && !is_pending && now.seconds() - case.told.updated_at >= UPDATE_EVERY && case.told.slack.is_some();
+    let updates =
+        new > 0 && !is_pending && now.seconds() - case.told.updated_at >= UPDATE_EVERY && case.told.slack.is_some();
     if takes_over {
         case.told.lease_until = now.lease();
     }
@@ -392,7 +227,11 @@ fn join(mut case: Case, version: Option<u64>, arrivals: &Arrivals, principal: &P
     });
     let outcomes = outcomes.collect();
     let together = together(principal, &case, now);
-    let changes = if new > 0 || takes_over { vec![change(&case_key(&case.id), version, &case, Some(case.expires()))] } else { Vec::new() };
+    let changes = if new > 0 || takes_over {
+        vec![change(&case_key(&case.id), version, &case, Some(case.expires()))]
+    } else {
+        Vec::new()
+    };
     let tell = match (takes_over, updates) {
         (true, _) => vec![Tell::Case(Box::new(case), together)],
         (false, true) => vec![Tell::UpdateCase(Box::new(case), together)],
@@ -419,7 +258,8 @@ impl<'a> Opening<'a> {
     fn new(group: &'a Group, documents: &'a Documents, now: Now) -> Self {
         let hour = now.seconds().div_euclid(3600);
         let mut principal: PrincipalFile = documents.get(&group.principal).and_then(read).unwrap_or_default();
-        let mut account: AccountFile = documents.get(&account_key(&group.account_id)).and_then(read).unwrap_or_default();
+        let mut account: AccountFile =
+            documents.get(&account_key(&group.account_id)).and_then(read).unwrap_or_default();
         principal.opened = principal.opened.in_hour(hour);
         account.opened = account.opened.in_hour(hour);
         Self {
@@ -505,7 +345,8 @@ impl<'a> Opening<'a> {
         });
         for arrival in &arrivals.each {
             if storm.event_ids.contains(&arrival.event) {
-                let is_busy = storm.told.notice == crate::case::NoticeState::Pending && !storm.told.is_free(self.now.ms);
+                let is_busy =
+                    storm.told.notice == crate::case::NoticeState::Pending && !storm.told.is_free(self.now.ms);
                 let outcome = if is_busy { Outcome::Waiting } else { Outcome::Duplicate };
                 self.outcomes.push((arrival.clone(), outcome));
                 continue;
@@ -538,7 +379,11 @@ impl<'a> Opening<'a> {
                 *beside = together(&self.principal, case, self.now);
             }
         }
-        (!self.outcomes.is_empty()).then_some(Planned { changes: self.changes, outcomes: self.outcomes, tell: self.tell })
+        (!self.outcomes.is_empty()).then_some(Planned {
+            changes: self.changes,
+            outcomes: self.outcomes,
+            tell: self.tell,
+        })
     }
 
     fn write_storm(&mut self, mut storm: StormFile) {
@@ -584,8 +429,8 @@ fn change<T: Serialize>(key: &str, expected: Option<u64>, body: &T, expires: Opt
 pub fn told(found: &Found, key: &str, told: &Told) -> Option<Change> {
     let mut body: serde_json::Value = serde_json::from_str(&found.body).ok()?;
     *body.get_mut("told")? = serde_json::to_value(told).ok()?;
-    let expires = read::<Case>(found).map(|case| case.expires()).or_else(|| {
-        read::<StormFile>(found).map(|storm| storm.opened_at + 90 * 24 * 3600)
-    });
+    let expires = read::<Case>(found)
+        .map(|case| case.expires())
+        .or_else(|| read::<StormFile>(found).map(|storm| storm.opened_at + 90 * 24 * 3600));
     Some(Change { key: key.to_owned(), expected: Some(found.version), body: body.to_string(), expires })
 }

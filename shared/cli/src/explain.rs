@@ -73,7 +73,8 @@ pub fn run(arguments: &Explain) -> ExitCode {
 /// Guardrails that can't be read stop everything: explaining without them would offer what they forbid.
 fn guardrails(path: &Path) -> Result<Guardrails, String> {
     let name = visible(&path.to_string_lossy());
-    let json = std::fs::read_to_string(path).map_err(|error| format!("--guardrails {name}: {}", unopened(&error, path)))?;
+    let json =
+        std::fs::read_to_string(path).map_err(|error| format!("--guardrails {name}: {}", unopened(&error, path)))?;
     Guardrails::from_json(&json).map_err(|error| format!("--guardrails {name}: {}", visible(&error)))
 }
 
@@ -158,7 +159,10 @@ impl Explaining {
 
     fn found(&mut self, name: &str, found: Found) -> io::Result<()> {
         if found.is_repaired {
-            output::say(format_args!("{name}, {}: some bytes here are no valid text; they are shown as \u{FFFD} or escaped.", found.at));
+            output::say(format_args!(
+                "{name}, {}: some bytes here are no valid text; they are shown as \u{FFFD} or escaped.",
+                found.at
+            ));
         }
         let from = format_args!("From {name}, {}\n\n", found.at);
         match found.what {
@@ -206,7 +210,9 @@ impl Explaining {
                 output::write(&format!("{gap}{from}{}", text::write(&notice, self.style)))
             }
             Format::Slack => output::write(&output::json_line(&slack::message(&notice))?),
-            Format::Sns => output::write(&output::json_line(&sns::publish(&notice, sns::TopicFormat::Email).to_json())?),
+            Format::Sns => {
+                output::write(&output::json_line(&sns::publish(&notice, sns::TopicFormat::Email).to_json())?)
+            }
             Format::Html => {
                 // Only the first can be printed; of the others it is said that they are there.
                 let page = if self.pages.is_empty() { html::page(&notice) } else { String::new() };
@@ -228,7 +234,9 @@ impl Explaining {
                 output::say(format_args!("--format html is the page of one denial, and here are {}:", tally.shown));
                 self.pages.iter().for_each(|(_, label)| output::say(format_args!("    {label}")));
                 output::say("take another format, or pick one by its event:");
-                output::say("    jq '.. | objects | select(.eventID? == \"EVENT\")' FILE | trailpass explain --format html > page.html");
+                output::say(
+                    "    jq '.. | objects | select(.eventID? == \"EVENT\")' FILE | trailpass explain --format html > page.html",
+                );
                 return Ok(ExitCode::from(2));
             }
             output::write(page)?;

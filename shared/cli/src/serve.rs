@@ -15,13 +15,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use access::{
-    diagnose::Setting,
-    event::Record,
-    grant::GrantMode,
-    guardrails::Guardrails,
-    notice::text::Style,
-};
+use access::{diagnose::Setting, event::Record, grant::GrantMode, guardrails::Guardrails, notice::text::Style};
 use adapters::{
     store::embedded::EmbeddedStore,
     telemetry::{self, Metric},
@@ -82,8 +76,11 @@ pub fn run(args: &args::Serve) -> ExitCode {
 
 async fn serve(args: &args::Serve) -> Result<(), String> {
     if !args.listen.ip().is_loopback() {
-        return Err(format!("{} is not this machine: whoever reaches these pages sees every case, so only loopback addresses \
-            are listened on (127.0.0.1, [::1])", args.listen));
+        return Err(format!(
+            "{} is not this machine: whoever reaches these pages sees every case, so only loopback addresses \
+            are listened on (127.0.0.1, [::1])",
+            args.listen
+        ));
     }
     let guardrails = args.guardrails.as_deref().map(read_guardrails).transpose()?.unwrap_or_default();
     let store = EmbeddedStore::open(&args.data).map_err(|e| e.to_string())?;

@@ -149,7 +149,7 @@ fn unexplained(notice: &Notice<'_>) -> String {
         }
         line.push_str(match notice.call.error_message.as_deref().map(str::trim) {
             Some("") | None => "Which kind of policy decided is not known.",
-            Some(_) => "AWS's sentence gives no reason: which kind of policy decided is not known from it.",
+            Some(_) => "Which kind of policy decided can't be told from its sentence.",
         });
     }
     line

@@ -34,7 +34,7 @@ pub fn message(notice: &Notice<'_>) -> Value {
     } else {
         fixes(&mut blocks, notice);
     }
-    blocks.push(labelled("What happens now", words::what_happens(diagnosis.response)));
+    blocks.push(labelled("What happens now", words::what_happens(diagnosis.response, notice.case.is_some())));
     let caveats = advice::caveats(notice);
     if !caveats.is_empty() {
         blocks.push(context(&caveats.join(" ")));

@@ -52,7 +52,7 @@ pub fn write(notice: &Notice<'_>, style: Style) -> String {
     } else {
         fixes(&mut page, notice);
     }
-    page.item("Now", words::what_happens(diagnosis.response));
+    page.item("Now", words::what_happens(diagnosis.response, notice.case.is_some()));
     for caveat in advice::caveats(notice) {
         page.item("Note", caveat);
     }

@@ -33,8 +33,16 @@ pub fn shout(response: Response) -> &'static str {
 }
 
 /// What happens now, by itself.
-pub fn what_happens(response: Response) -> &'static str {
+///
+/// `is_case`: it is a case of a running responder. A record that is only explained makes nobody do anything.
+pub fn what_happens(response: Response, is_case: bool) -> &'static str {
     match response {
+        Response::RequestApproval if !is_case => {
+            "A responder would ask an approver. Until somebody approves, nothing changes; a grant is for a few hours and then ends."
+        }
+        Response::RaiseAlarm if !is_case => {
+            "A responder would tell the security audience. Nobody is offered a button: no approval can grant this, whoever asks."
+        }
         Response::Ignore => "Nothing: this is counted and not posted.",
         Response::SuggestFix => "Nothing by itself. Only a person can make this change.",
         Response::RequestApproval => {

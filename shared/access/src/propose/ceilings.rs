@@ -30,7 +30,9 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             RemedyKind::ChangePermissionsBoundary,
             everyone,
             denying_policy(denial).unwrap_or_else(|| callers_target(denial).0),
-            format!("the caller's permissions boundary is the ceiling, and {verb}: adding permissions below it changes nothing"),
+            format!(
+                "the caller's permissions boundary is the ceiling, and {verb}: adding permissions below it changes nothing"
+            ),
         ),
         Rule::SessionPolicy => by_hand(
             denial,
@@ -47,14 +49,18 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             RemedyKind::ChangeServiceControlPolicy,
             everyone,
             organization(denial),
-            format!("an SCP is the organization's ceiling for this account, and {verb}: only the organization's administrators can say whether that is meant"),
+            format!(
+                "an SCP is the organization's ceiling for this account, and {verb}: only the organization's administrators can say whether that is meant"
+            ),
         ),
         Rule::ResourceControl => by_hand(
             denial,
             RemedyKind::ChangeResourceControlPolicy,
             everyone,
             organization(denial),
-            format!("an RCP is the organization's ceiling for its resources, and {verb}: only the organization's administrators can say whether that is meant"),
+            format!(
+                "an RCP is the organization's ceiling for its resources, and {verb}: only the organization's administrators can say whether that is meant"
+            ),
         ),
         Rule::VpcEndpoint => by_hand(
             denial,
@@ -79,7 +85,10 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             RemedyKind::ChangeTrustPolicy,
             everyone,
             resource(denial),
-            format!("who may assume the role stands in its trust policy, and {}", if is_explicit { "a statement in it denies the caller" } else { "nothing in it lets the caller in" }),
+            format!(
+                "who may assume the role stands in its trust policy, and {}",
+                if is_explicit { "a statement in it denies the caller" } else { "nothing in it lets the caller in" }
+            ),
         ),
         Rule::UnknownPolicy => {
             let (kind, target) = own_policy_of(denial);
@@ -143,9 +152,11 @@ fn denying_policy(denial: &Denial) -> Option<Target> {
 fn organization(denial: &Denial) -> Target {
     let named = denial.cause.policy_arn.as_deref().and_then(|text| Some((text, Arn::parse(text)?)));
     match named {
-        Some((text, arn)) => {
-            Target { kind: TargetKind::Organization, name: last_part(arn.resource).to_owned(), arn: Some(text.to_owned()) }
-        }
+        Some((text, arn)) => Target {
+            kind: TargetKind::Organization,
+            name: last_part(arn.resource).to_owned(),
+            arn: Some(text.to_owned()),
+        },
         None => Target { kind: TargetKind::Organization, name: "organization".to_owned(), arn: None },
     }
 }

@@ -41,10 +41,14 @@ fn bucket(denial: &Denial) -> Remedy {
     let why = "CloudTrail may deliver only where the bucket's policy lets it check the bucket and write below \
                AWSLogs/ACCOUNT for this trail; a prefix in the policy has to be the trail's own, letter for letter";
     let remedy = |target| by_hand(denial, RemedyKind::UpdateBucketPolicy, Reach::CloudtrailService, target, why);
-    let (Some(bucket), partition) = (bucket_name(denial), partition(denial)) else { return remedy(account_target(denial)) };
+    let (Some(bucket), partition) = (bucket_name(denial), partition(denial)) else {
+        return remedy(account_target(denial));
+    };
     let arn = format!("arn:{partition}:s3:::{bucket}");
     let target = Target { kind: TargetKind::Bucket, name: bucket.to_owned(), arn: Some(arn.clone()) };
-    let (Some(trail), Some(account)) = (trail_arn(denial), denial.place.account_id.as_deref()) else { return remedy(target) };
+    let (Some(trail), Some(account)) = (trail_arn(denial), denial.place.account_id.as_deref()) else {
+        return remedy(target);
+    };
     let prefix = match denial.record.parameter("s3KeyPrefix") {
         Some(prefix) if is_key_prefix(prefix) => format!("{prefix}/"),
         Some(_) => return remedy(target),
@@ -58,7 +62,8 @@ fn bucket(denial: &Denial) -> Remedy {
 
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-permissions-for-sns-notifications.html>
 fn topic(denial: &Denial) -> Remedy {
-    let why = "CloudTrail may publish only where the topic exists and its policy (and its key's, if it is encrypted) lets it";
+    let why =
+        "CloudTrail may publish only where the topic exists and its policy (and its key's, if it is encrypted) lets it";
     let remedy = |target| by_hand(denial, RemedyKind::UpdateTopicPolicy, Reach::CloudtrailService, target, why);
     let named = denial.record.parameter("snsTopicName");
     let arn = named.and_then(|name| match Arn::parse(name) {
@@ -83,7 +88,10 @@ fn key(denial: &Denial) -> Remedy {
     let remedy = |target| by_hand(denial, RemedyKind::UpdateKeyPolicy, Reach::CloudtrailService, target, why);
     let in_message = || {
         let message = denial.record.error_message.as_deref()?;
-        message.split(|c: char| c.is_whitespace() || c == '"').map(|word| word.trim_end_matches('.')).find(|word| word.contains(":kms:"))
+        message
+            .split(|c: char| c.is_whitespace() || c == '"')
+            .map(|word| word.trim_end_matches('.'))
+            .find(|word| word.contains(":kms:"))
     };
     let named = denial.record.parameter("kmsKeyId").or_else(in_message);
     let arn = named.filter(|key| is_literal(key)).and_then(|key| match Arn::parse(key) {
@@ -108,8 +116,11 @@ fn key(denial: &Denial) -> Remedy {
         Some(trail) => {
             let account = denial.place.account_id.as_deref().unwrap_or_default();
             let context = format!("arn:{}:cloudtrail:*:{account}:trail/*", partition(denial));
-            let encrypt = allow("AllowCloudTrailToEncryptLogs", &["kms:GenerateDataKey*"], "*")
-                .when("StringLike", "kms:EncryptionContext:aws:cloudtrail:arn", &context);
+            let encrypt = allow("AllowCloudTrailToEncryptLogs", &["kms:GenerateDataKey*"], "*").when(
+                "StringLike",
+                "kms:EncryptionContext:aws:cloudtrail:arn",
+                &context,
+            );
             vec![
                 for_cloudtrail(encrypt, &trail),
                 for_cloudtrail(allow("AllowCloudTrailToDescribeTheKey", &["kms:DescribeKey"], "*"), &trail),
@@ -123,10 +134,11 @@ fn key(denial: &Denial) -> Remedy {
 /// The trust or the permissions of the role for CloudWatch Logs.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html>
 fn role(denial: &Denial, is_trust: bool) -> Remedy {
-    let named = denial.record.parameter("cloudWatchLogsRoleArn").and_then(Arn::parse).and_then(|arn| match arn.entity() {
-        Some(("role", _, name)) if is_iam_name(name) => Some(name),
-        _ => None,
-    });
+    let named =
+        denial.record.parameter("cloudWatchLogsRoleArn").and_then(Arn::parse).and_then(|arn| match arn.entity() {
+            Some(("role", _, name)) if is_iam_name(name) => Some(name),
+            _ => None,
+        });
     let why = if is_trust {
         "CloudTrail may write to CloudWatch Logs only through a role that trusts it"
     } else {
@@ -134,7 +146,10 @@ fn role(denial: &Denial, is_trust: bool) -> Remedy {
     };
     let remedy = |target| by_hand(denial, RemedyKind::UpdateLogRole, Reach::CloudtrailService, target, why);
     let Some(name) = named else { return remedy(account_target(denial)) };
-    let target = Target { arn: denial.record.parameter("cloudWatchLogsRoleArn").map(str::to_owned), ..log_role_target(denial, name) };
+    let target = Target {
+        arn: denial.record.parameter("cloudWatchLogsRoleArn").map(str::to_owned),
+        ..log_role_target(denial, name)
+    };
     if is_trust {
         return remedy(target).with_policy(PolicyDocument::of(trust()));
     }
@@ -167,7 +182,8 @@ fn trust() -> Statement {
 }
 
 fn stream_permissions(denial: &Denial) -> Option<Statement> {
-    let text = denial.record.parameter("cloudWatchLogsLogGroupArn").filter(|text| is_literal(text.trim_end_matches(":*")))?;
+    let text =
+        denial.record.parameter("cloudWatchLogsLogGroupArn").filter(|text| is_literal(text.trim_end_matches(":*")))?;
     let arn = Arn::parse(text)?;
     Some(streams(arn.partition, arn.region, arn.account_id()?, log_group(&arn)?))
 }
@@ -223,5 +239,7 @@ fn is_bucket(name: &str) -> bool {
 
 /// Nothing in it may mean more in a policy than it means in a key.
 fn is_key_prefix(prefix: &str) -> bool {
-    prefix.len() <= 200 && prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./!'()".contains(&b)) && !prefix.ends_with('/')
+    prefix.len() <= 200
+        && prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./!'()".contains(&b))
+        && !prefix.ends_with('/')
 }

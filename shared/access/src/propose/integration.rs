@@ -6,7 +6,8 @@
 //! So a role that somebody with the right to makes once, and a PassRole limited to it, stand here instead.
 
 use super::{
-    Proposal, account_target, allow, by_hand, callers_target, ceilings, delivery, inline_kind, literal_resource, own::is_policy_action, partition,
+    Proposal, account_target, allow, by_hand, callers_target, ceilings, delivery, inline_kind, literal_resource,
+    own::is_policy_action, partition,
 };
 use crate::{
     arn::is_iam_name,
@@ -44,7 +45,9 @@ pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
         _ if is_destructive(denial) => Vec::new(),
         Rule::Config => with_exact(denial, [console_config(denial)]),
         Rule::Key => by_key_policy(denial),
-        Rule::Topic | Rule::Bucket if denial.cause.policy_type == Some(PolicyType::ResourceBasedPolicy) => own_policy(denial),
+        Rule::Topic | Rule::Bucket if denial.cause.policy_type == Some(PolicyType::ResourceBasedPolicy) => {
+            own_policy(denial)
+        }
         _ => with_exact(denial, []),
     }
 }
@@ -55,9 +58,16 @@ fn is_destructive(denial: &Denial) -> bool {
     ["Delete", "Disable", "ScheduleKeyDeletion", "PutKeyPolicy", "PutBucketPolicy", "PutBucketAcl", "PutObjectAcl"]
         .iter()
         .any(|verb| operation.starts_with(verb))
-        || ["PutLifecycle", "PutReplication", "PutRetentionPolicy", "AddPermission", "SetTopicAttributes", "CreateGrant"]
-            .iter()
-            .any(|verb| operation.starts_with(verb))
+        || [
+            "PutLifecycle",
+            "PutReplication",
+            "PutRetentionPolicy",
+            "AddPermission",
+            "SetTopicAttributes",
+            "CreateGrant",
+        ]
+        .iter()
+        .any(|verb| operation.starts_with(verb))
 }
 
 /// `iam:PassRole` on one role, to CloudTrail only.
@@ -159,7 +169,11 @@ fn console_config(denial: &Denial) -> Remedy {
         target,
         "AWS's documented permissions for seeing Config on CloudTrail's console: they read and change nothing",
     )
-    .with_policy(PolicyDocument::of(allow("ViewConfig", &["config:Get*", "config:Describe*", "config:List*"], "*")))
+    .with_policy(PolicyDocument::of(allow(
+        "ViewConfig",
+        &["config:Get*", "config:Describe*", "config:List*"],
+        "*",
+    )))
 }
 
 /// A key says yes in its own policy, and the caller's policy may have to say it, too.
@@ -207,7 +221,8 @@ fn own_policy(denial: &Denial) -> Vec<Remedy> {
     };
     let mut remedy = by_hand(denial, kind, Reach::EveryoneUnderPolicy, target, why);
     let trustee = denial.caller.principal.arn.clone();
-    if let (Some(trustee), Some(resource), Some(action)) = (trustee, literal_resource(denial), denial.action.as_deref()) {
+    if let (Some(trustee), Some(resource), Some(action)) = (trustee, literal_resource(denial), denial.action.as_deref())
+    {
         let mut statement = allow("TrailpassTrailResource", &[action], resource);
         statement.trustee = Some(Trustee::Aws(trustee));
         remedy = remedy.with_policy(PolicyDocument::of(statement));
@@ -234,7 +249,13 @@ fn organization_resource(denial: &Denial) -> Remedy {
 /// The role for CloudWatch Logs as a target.
 pub(super) fn log_role_target(denial: &Denial, name: &str) -> Target {
     let named = denial.resource.clone().filter(|arn| arn.ends_with(&format!("/{name}")));
-    let built = || denial.place.account_id.as_deref().map(|account| format!("arn:{}:iam::{account}:role/{name}", partition(denial)));
+    let built = || {
+        denial
+            .place
+            .account_id
+            .as_deref()
+            .map(|account| format!("arn:{}:iam::{account}:role/{name}", partition(denial)))
+    };
     let arn = named.or_else(built).filter(|_| !scope::is_from_outside(denial));
     Target { kind: TargetKind::LogRole, name: name.to_owned(), arn }
 }

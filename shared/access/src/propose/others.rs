@@ -32,8 +32,13 @@ pub(super) fn allow_others(denial: &Denial) -> Vec<Remedy> {
         let why = format!("the CloudTrail actions of the refused policy, without the rest of it; {warning}");
         remedies.push(by_hand(denial, RemedyKind::PutInlinePolicy, reach, target.clone(), why).with_policy(policy));
     }
-    let wanted = denial.record.parameter("policyArn").filter(|arn| Arn::parse(arn).is_some_and(|arn| arn.account == "aws"));
-    remedies.push(attach(read_only_access(denial), Risk::Sensitive, format!("reads CloudTrail and changes nothing; {warning}")));
+    let wanted =
+        denial.record.parameter("policyArn").filter(|arn| Arn::parse(arn).is_some_and(|arn| arn.account == "aws"));
+    remedies.push(attach(
+        read_only_access(denial),
+        Risk::Sensitive,
+        format!("reads CloudTrail and changes nothing; {warning}"),
+    ));
     if let Some(full) = wanted.filter(|arn| arn.ends_with("FullAccess")) {
         remedies.push(attach(
             full.to_owned(),
@@ -181,9 +186,15 @@ fn what_to_read(denial: &Denial) -> Option<Vec<Statement>> {
         let (bucket, _) = key.split_once('/')?;
         let files = key.split("/CloudTrail").next().filter(|files| files.len() < key.len())?;
         let (partition, prefix) = (partition(denial), files.get(bucket.len() + 1..)?);
-        let list = allow("ListTheirLogFiles", &["s3:ListBucket"], &format!("arn:{partition}:s3:::{bucket}"))
-            .when("StringLike", "s3:prefix", &format!("{prefix}/*"));
-        return Some(vec![allow("ReadTheirLogFiles", &["s3:GetObject"], &format!("arn:{partition}:s3:::{files}/*")), list]);
+        let list = allow("ListTheirLogFiles", &["s3:ListBucket"], &format!("arn:{partition}:s3:::{bucket}")).when(
+            "StringLike",
+            "s3:prefix",
+            &format!("{prefix}/*"),
+        );
+        return Some(vec![
+            allow("ReadTheirLogFiles", &["s3:GetObject"], &format!("arn:{partition}:s3:::{files}/*")),
+            list,
+        ]);
     }
     let is_harmless = denial.known.is_some_and(|known| known.is_read());
     is_harmless.then(|| vec![allow("ReadCloudTrail", &[action], resource)])
@@ -204,11 +215,21 @@ fn by_resource_policy(denial: &Denial) -> Remedy {
     let is_supported = denial.known.is_some_and(|known| {
         matches!(
             action::operation(known.name),
-            "StartQuery" | "CancelQuery" | "ListQueries" | "DescribeQuery" | "GetQueryResults" | "GenerateQuery"
-                | "GenerateQueryResultsSummary" | "GetEventDataStore" | "PutAuditEvents" | "StartDashboardRefresh"
+            "StartQuery"
+                | "CancelQuery"
+                | "ListQueries"
+                | "DescribeQuery"
+                | "GetQueryResults"
+                | "GenerateQuery"
+                | "GenerateQueryResultsSummary"
+                | "GetEventDataStore"
+                | "PutAuditEvents"
+                | "StartDashboardRefresh"
         )
     });
-    let (Some(trustee), Some(resource), Some(known), true) = (trustee, literal_resource(denial), denial.known, is_supported) else {
+    let (Some(trustee), Some(resource), Some(known), true) =
+        (trustee, literal_resource(denial), denial.known, is_supported)
+    else {
         return remedy;
     };
     let mut statement = allow("TrailpassOtherAccount", &[known.name], resource);

@@ -1,6 +1,8 @@
 //! What the caller's own permissions lack: the exact policy, the stack's own, AWS's read-only one.
 
-use super::{Proposal, account_target, by_hand, callers_target, inline_kind, literal_resource, partition, read_only_access};
+use super::{
+    Proposal, account_target, by_hand, callers_target, inline_kind, literal_resource, partition, read_only_access,
+};
 use crate::{
     action::CloudTrailAction,
     denial::Denial,
@@ -17,7 +19,10 @@ pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
     match denial.caller.principal.kind {
         // Nothing of the root user's own can be missing: what stops it is above the account.
         PrincipalKind::Root => return vec![above_the_account(denial)],
-        PrincipalKind::IdentityCenterUser | PrincipalKind::Unknown | PrincipalKind::AwsAccount | PrincipalKind::Anonymous => {
+        PrincipalKind::IdentityCenterUser
+        | PrincipalKind::Unknown
+        | PrincipalKind::AwsAccount
+        | PrincipalKind::Anonymous => {
             return vec![somebody_unknown(denial)];
         }
         _ => {}
@@ -59,7 +64,11 @@ fn exact_grant(proposal: &Proposal, policy: PolicyDocument) -> Remedy {
     let why = format!(
         "allows {} exactly the refused action{}, until the approved end",
         whom,
-        if denial.resource.as_deref() == Some("*") { ", in this Region only (AWS takes no resource for it)" } else { " on the refused resource" },
+        if denial.resource.as_deref() == Some("*") {
+            ", in this Region only (AWS takes no resource for it)"
+        } else {
+            " on the refused resource"
+        },
     );
     let mut remedy = by_hand(denial, RemedyKind::PutInlinePolicy, reach, target, why).with_policy(policy);
     remedy.apply = Apply::OnApproval;
@@ -75,8 +84,7 @@ fn own_policy(proposal: &Proposal, known: &CloudTrailAction, may_grant: bool) ->
     let (target, reach) = callers_target(denial);
     let arn = own.arn(partition(denial), denial.place.account_id.as_deref()?);
     let why = format!("attaches the stack's own policy to {}, in every Region, until the approved end", own.purpose);
-    let mut remedy =
-        by_hand(denial, RemedyKind::AttachManagedPolicy, reach, target, why).with_policy(own.document());
+    let mut remedy = by_hand(denial, RemedyKind::AttachManagedPolicy, reach, target, why).with_policy(own.document());
     remedy.policy_arn = Some(arn);
     remedy.apply = Apply::OnApproval;
     remedy.grantable = true;
@@ -93,7 +101,8 @@ fn inline_policy(proposal: &Proposal, obstacle: Option<grant::Obstacle>) -> Opti
         return None;
     }
     let mut remedy = plain_inline_policy(denial);
-    remedy.grantable = obstacle.is_none() && proposal.mode != GrantMode::Managed && grant::exact_policy(denial).is_some();
+    remedy.grantable =
+        obstacle.is_none() && proposal.mode != GrantMode::Managed && grant::exact_policy(denial).is_some();
     if let Some(obstacle) = obstacle {
         remedy.why = format!("{}; not by approval, because {}", remedy.why, obstacle.because());
     }
@@ -175,7 +184,9 @@ fn somebody_unknown(denial: &Denial) -> Remedy {
         }
         _ if !is_known => "the record does not say whose permissions these are: find the caller first",
         None => "the record does not say on what the call was refused: find the resource, then allow the action on it",
-        Some(_) => "AWS names a pattern and no single resource: find the one that was meant, then allow the action on it",
+        Some(_) => {
+            "AWS names a pattern and no single resource: find the one that was meant, then allow the action on it"
+        }
     };
     by_hand(denial, inline_kind(denial), reach, target, why)
 }

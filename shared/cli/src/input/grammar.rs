@@ -50,7 +50,12 @@ pub enum Scanned {
 }
 
 /// Goes to the end of a value, or into a list of records. What is too large is read over, not kept.
-pub fn scan<R: Read>(window: &mut Window<R>, mut want: Want, open: &[u8], may_be_wrapping: bool) -> Result<Scanned, Broken> {
+pub fn scan<R: Read>(
+    window: &mut Window<R>,
+    mut want: Want,
+    open: &[u8],
+    may_be_wrapping: bool,
+) -> Result<Scanned, Broken> {
     let mut open = open.to_vec();
     let mut is_list_next = false;
     loop {

@@ -89,7 +89,10 @@ impl<R: Read> Reader<R> {
             Broken::TooLarge => {
                 // Reading is behind it already.
                 self.is_behind_value = true;
-                return self.fail(Some(began), format!("this value is larger than {} MiB. It is left out.", LARGEST_VALUE >> 20));
+                return self.fail(
+                    Some(began),
+                    format!("this value is larger than {} MiB. It is left out.", LARGEST_VALUE >> 20),
+                );
             }
             Broken::Syntax(what) => what,
             Broken::End => "the input ends before its JSON does: it is cut off",
@@ -169,13 +172,21 @@ impl<R: Read> Reader<R> {
             if is_line && matches!(byte, b'{' | b'[') && begins_json(&mut self.window)? {
                 break;
             }
-            if bytes.len() < LONGEST_TEXT { bytes.push(byte) } else { is_too_long = true }
+            if bytes.len() < LONGEST_TEXT {
+                bytes.push(byte)
+            } else {
+                is_too_long = true
+            }
             self.window.bump();
             self.window.mark();
         }
         self.is_behind_value = false;
         if is_too_long {
-            let why = format!("{} (It is longer than {} MiB.)", text::neither(&String::from_utf8_lossy(&bytes)), LONGEST_TEXT >> 20);
+            let why = format!(
+                "{} (It is longer than {} MiB.)",
+                text::neither(&String::from_utf8_lossy(&bytes)),
+                LONGEST_TEXT >> 20
+            );
             self.fail(Some(start), why);
         } else {
             self.found.extend(text::found(&bytes, start));

@@ -31,7 +31,10 @@ pub fn found(bytes: &[u8], start: Position) -> Vec<Result<Found, Failure>> {
         return vec![Ok(Found { at: start, what: What::Text(text.into_owned()), is_repaired })];
     }
     let place = |line: u64| if line == 0 { start } else { Position { line: start.line + line, column: 1 } };
-    sentences.into_iter().map(|(line, text)| Ok(Found { at: place(line), what: What::Text(text), is_repaired })).collect()
+    sentences
+        .into_iter()
+        .map(|(line, text)| Ok(Found { at: place(line), what: What::Text(text), is_repaired }))
+        .collect()
 }
 
 /// What to say of a text that is no refusal.
@@ -49,7 +52,8 @@ pub fn neither(text: &str) -> String {
 /// A record as Python prints it. It must not be taken for a sentence that happens to stand in something.
 fn is_python(text: &str) -> bool {
     let start = text.trim_start();
-    (start.starts_with("{'") || start.starts_with("[{'")) && ["'eventSource'", "'detail'", "'Events'"].iter().any(|name| text.contains(name))
+    (start.starts_with("{'") || start.starts_with("[{'"))
+        && ["'eventSource'", "'detail'", "'Events'"].iter().any(|name| text.contains(name))
 }
 
 /// Formats that are no text, by their first bytes.
@@ -103,7 +107,8 @@ fn of_paragraph(lines: &[(u64, &str)], found: &mut Vec<(u64, String)>) {
     if !has_verb(&join(&lines)) {
         return;
     }
-    let mut starts: Vec<_> = (0..).zip(&lines).filter(|(_, (_, line))| has_verb(line)).map(|(index, _): (usize, _)| index).collect();
+    let mut starts: Vec<_> =
+        (0..).zip(&lines).filter(|(_, (_, line))| has_verb(line)).map(|(index, _): (usize, _)| index).collect();
     if starts.len() < 2 {
         // One sentence, on one line or over several.
         return found.push((first, join(&lines)));
@@ -127,7 +132,8 @@ mod tests {
 
     #[test]
     fn one_sentence_however_it_is_wrapped() {
-        let terraform = format!("╷\n│ Error: api error AccessDeniedException: {SAID}\n│ \n│   with aws_cloudtrail.x,\n╵\n");
+        let terraform =
+            format!("╷\n│ Error: api error AccessDeniedException: {SAID}\n│ \n│   with aws_cloudtrail.x,\n╵\n");
         assert_eq!(sentences(&terraform), [(1, format!("Error: api error AccessDeniedException: {SAID}"))]);
         let over_lines = SAID.replace("authorized to", "authorized\n   to");
         assert_eq!(sentences(&over_lines), [(0, SAID.to_owned())]);

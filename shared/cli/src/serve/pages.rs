@@ -78,7 +78,8 @@ async fn index(State(machine): State<Arc<Machine>>) -> Response {
         (Err(why), _) | (_, Err(why)) => return unavailable(&why.to_string()),
     };
     let setting = &machine.triage.setting;
-    let diagnosed: Vec<_> = cases.iter().map(|case| diagnose(case.record.clone(), setting, case.has_open_case)).collect();
+    let diagnosed: Vec<_> =
+        cases.iter().map(|case| diagnose(case.record.clone(), setting, case.has_open_case)).collect();
     let began: Vec<_> = storms.iter().map(StormFile::began).collect();
     let storms: Vec<_> = storms.iter().zip(&began).map(|(storm, began)| storm.storm(began)).collect();
     let rows = cases.iter().zip(&diagnosed).map(|(case, diagnosed)| {
@@ -86,7 +87,8 @@ async fn index(State(machine): State<Arc<Machine>>) -> Response {
         Row::Case(CaseRow { id: &case.id, diagnosis, count: case.count, last_seen: &case.last_seen })
     });
     let rows: Vec<_> = rows.chain(storms.iter().map(Row::Storm)).collect();
-    let (post, folder) = (format!("http://{}/", machine.address), machine.folder.as_ref().map(|f| f.display().to_string()));
+    let (post, folder) =
+        (format!("http://{}/", machine.address), machine.folder.as_ref().map(|f| f.display().to_string()));
     page(StatusCode::OK, html::index(&rows, Doors { post: Some(&post), folder: folder.as_deref() }))
 }
 
@@ -123,9 +125,10 @@ fn together(machine: &Machine, case: &Case) -> Vec<Together> {
     let files = machine.triage.store.all("PRINCIPAL#").unwrap_or_default();
     let files = read::<access::triage::PrincipalFile>(&files);
     let of_case = files.iter().find(|file| file.recent.iter().any(|recent| recent.id == case.id));
-    let near = of_case.into_iter().flat_map(|file| &file.recent).filter(|recent| {
-        recent.id != case.id && (recent.opened_at - case.opened_at).abs() < access::triage::TOGETHER
-    });
+    let near = of_case
+        .into_iter()
+        .flat_map(|file| &file.recent)
+        .filter(|recent| recent.id != case.id && (recent.opened_at - case.opened_at).abs() < access::triage::TOGETHER);
     near.map(|r| Together { id: r.id.clone(), action: r.action.clone(), resource: r.resource.clone() }).collect()
 }
 

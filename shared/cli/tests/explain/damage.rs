@@ -35,19 +35,51 @@ fn a_broken_line_in_the_middle() {
     let two = denied(2).to_string();
     for (name, line, failure) in [
         ("cut in a string", &two[..300], "standard input, line 2, column 301: not JSON: a line ends inside a string"),
-        ("cut before its end", &two[..two.len() - 1], "line 3, column 1: not JSON: a comma or a closing bracket is missing"),
-        ("cut behind a comma", "{\"eventName\":\"x\",", "line 3, column 1: not JSON: a name in double quotes is missing"),
-        ("cut behind a colon", "{\"eventName\":", "line 4, column 1: not JSON: a comma or a closing bracket is missing"),
-        ("a bracket too many", "{\"eventName\":[\"x\"}", "line 2, column 18: not JSON: this bracket closes what is not open"),
-        ("a quote too many", "{\"eventName\":\"x\"y\"}", "line 2, column 17: not JSON: a comma or a closing bracket is missing"),
+        (
+            "cut before its end",
+            &two[..two.len() - 1],
+            "line 3, column 1: not JSON: a comma or a closing bracket is missing",
+        ),
+        (
+            "cut behind a comma",
+            "{\"eventName\":\"x\",",
+            "line 3, column 1: not JSON: a name in double quotes is missing",
+        ),
+        (
+            "cut behind a colon",
+            "{\"eventName\":",
+            "line 4, column 1: not JSON: a comma or a closing bracket is missing",
+        ),
+        (
+            "a bracket too many",
+            "{\"eventName\":[\"x\"}",
+            "line 2, column 18: not JSON: this bracket closes what is not open",
+        ),
+        (
+            "a quote too many",
+            "{\"eventName\":\"x\"y\"}",
+            "line 2, column 17: not JSON: a comma or a closing bracket is missing",
+        ),
         ("a word that is none", "{\"eventName\":nil}", "line 2, column 15: not JSON as CloudTrail writes it"),
         ("nested too deep", &"[".repeat(9000), "line 2, column 129: not JSON: this is nested more than 127 deep"),
-        ("no JSON at all", "garbage", "line 2, column 1: neither CloudTrail records in JSON nor the text of an access-denied error"),
+        (
+            "no JSON at all",
+            "garbage",
+            "line 2, column 1: neither CloudTrail records in JSON nor the text of an access-denied error",
+        ),
         ("no record", "{\"a\":1}", "line 2, column 1: neither a CloudTrail record nor"),
-        ("Python", &format!("{{'eventSource': 'cloudtrail.amazonaws.com', 'errorMessage': '{SENTENCE}'}}"), "It looks like a Python dict"),
+        (
+            "Python",
+            &format!("{{'eventSource': 'cloudtrail.amazonaws.com', 'errorMessage': '{SENTENCE}'}}"),
+            "It looks like a Python dict",
+        ),
     ] {
         let ran = explain_json(format!("{}\n{line}\n{}\n{}\n", denied(1), denied(3), denied(4)));
-        assert_eq!((ran.event_ids(), ran.status), (vec!["e-1".into(), "e-3".into(), "e-4".into()], Some(1)), "{name}: {ran:#?}");
+        assert_eq!(
+            (ran.event_ids(), ran.status),
+            (vec!["e-1".into(), "e-3".into(), "e-4".into()], Some(1)),
+            "{name}: {ran:#?}"
+        );
         assert!(ran.said.contains(failure) && ran.said.lines().count() == 1, "{name}: {}", ran.said);
     }
 }
@@ -55,7 +87,11 @@ fn a_broken_line_in_the_middle() {
 #[test]
 fn a_broken_first_line_hides_nothing() {
     assert_reads(&explain_json(format!("garbage\n{}\n", denied(1))), &["e-1"], "line 1, column 1: neither");
-    assert_reads(&explain_json(format!("{{\"a\"\n{}\n", denied(1))), &["e-1"], "line 2, column 1: not JSON: a colon is missing");
+    assert_reads(
+        &explain_json(format!("{{\"a\"\n{}\n", denied(1))),
+        &["e-1"],
+        "line 2, column 1: not JSON: a colon is missing",
+    );
 }
 
 #[test]
@@ -68,22 +104,35 @@ fn a_broken_record_in_a_log_file() {
     let broken = long.replace("\"eventID\":\"e-2\"", "\"eventID\":\"e-2");
     assert_reads(&explain_json(broken), &ids, "not JSON: a comma or a closing bracket is missing");
     let broken = lines.replace("\"eventID\": \"e-2\",", "\"eventID\": \"e-2\"");
-    let begin = |number: usize| broken.lines().enumerate().filter(|(_, line)| *line == "    {").nth(number).unwrap().0 + 1;
-    let said = format!("What begins at line {}, column 5 is left out; reading goes on at line {}, column 5.", begin(1), begin(2));
+    let begin =
+        |number: usize| broken.lines().enumerate().filter(|(_, line)| *line == "    {").nth(number).unwrap().0 + 1;
+    let said = format!(
+        "What begins at line {}, column 5 is left out; reading goes on at line {}, column 5.",
+        begin(1),
+        begin(2)
+    );
     assert_reads(&explain_json(&broken), &ids, &said);
     let strange = long.replace("\"Records\":[", "\"Records\":[7,\"x\",{},");
     let ran = explain_json(strange);
-    assert_eq!((ran.event_ids().len(), ran.said.matches("neither a CloudTrail record nor").count(), ran.status), (4, 3, Some(1)));
+    assert_eq!(
+        (ran.event_ids().len(), ran.said.matches("neither a CloudTrail record nor").count(), ran.status),
+        (4, 3, Some(1))
+    );
 }
 
 #[test]
 fn nothing_inside_a_broken_record_is_taken_for_a_record() {
-    let inner = json!([{ "eventName": "StopLogging", "eventSource": "cloudtrail.amazonaws.com", "errorCode": "AccessDenied" }]);
+    let inner =
+        json!([{ "eventName": "StopLogging", "eventSource": "cloudtrail.amazonaws.com", "errorCode": "AccessDenied" }]);
     let record = serde_json::to_string_pretty(&with(denied(1), "requestParameters", json!({ "x": inner }))).unwrap();
     let broken = record.replace("\"awsRegion\": ", "\"awsRegion\" ");
     assert!(broken.contains("\n      {\n"));
     let next = serde_json::to_string_pretty(&denied(2)).unwrap();
-    assert_reads(&explain_json(format!("{broken}\n{next}\n")), &["e-2"], "line 2, column 15: not JSON: a colon is missing here");
+    assert_reads(
+        &explain_json(format!("{broken}\n{next}\n")),
+        &["e-2"],
+        "line 2, column 15: not JSON: a colon is missing here",
+    );
     let log = format!("{{\n\"Records\": [\n{broken},\n{next}\n]\n}}\n").replace('\n', "\n ");
     assert_reads(&explain_json(log), &["e-2"], "not JSON: a colon is missing here");
 }
@@ -98,14 +147,22 @@ fn positions_count_characters_in_the_whole_input() {
 #[test]
 fn commas_that_are_missing_between_records() {
     let list = format!("[{}{}]", denied(1), denied(2));
-    assert_reads(&explain_json(list), &["e-1", "e-2"], "a comma or a closing bracket is missing here. What follows is read all the same.");
+    assert_reads(
+        &explain_json(list),
+        &["e-1", "e-2"],
+        "a comma or a closing bracket is missing here. What follows is read all the same.",
+    );
 }
 
 #[test]
 fn what_is_cut_off_is_read_as_far_as_it_goes() {
     let log = json!({ "Records": [denied(1), denied(2), denied(3)] }).to_string();
     let at = log.find("e-3").unwrap();
-    assert_reads(&explain_json(&log[..at]), &["e-1", "e-2"], &format!("line 1, column {}: the input ends before its JSON does", at + 1));
+    assert_reads(
+        &explain_json(&log[..at]),
+        &["e-1", "e-2"],
+        &format!("line 1, column {}: the input ends before its JSON does", at + 1),
+    );
     assert_reads(&explain_json(&log[..log.len() - 2]), &["e-1", "e-2", "e-3"], "cut off. What comes before is read.");
 }
 
@@ -113,11 +170,15 @@ fn what_is_cut_off_is_read_as_far_as_it_goes() {
 fn cut_off_gzip_names_the_byte() {
     let folder = Folder::new("cut");
     // Records that differ, so that they don't all stand in one block.
-    let records: Vec<_> = (0..3000_u32).map(|n| with(denied(n), "requestID", format!("{:x}", n.wrapping_mul(2_654_435_761)))).collect();
+    let records: Vec<_> =
+        (0..3000_u32).map(|n| with(denied(n), "requestID", format!("{:x}", n.wrapping_mul(2_654_435_761)))).collect();
     let packed = gzip(json!({ "Records": records }).to_string());
     let path = folder.file("x.json.gz", &packed[..packed.len() / 2]);
     let ran = explain(&["--format", "json", &path], "");
-    let failure = format!("trailpass: {path}: byte {}: the gzip data ends here, before its end: the file is cut off", packed.len() / 2);
+    let failure = format!(
+        "trailpass: {path}: byte {}: the gzip data ends here, before its end: the file is cut off",
+        packed.len() / 2
+    );
     ran.assert_says(&failure);
     assert_eq!((ran.status, ran.said.lines().count()), (Some(1), 1));
     let read = ran.event_ids();
@@ -143,7 +204,11 @@ fn large_lines() {
     let ran = explain_json(format!("{}\n{}\n", "x".repeat(5_000_000), denied(2)));
     assert_reads(&ran, &["e-2"], "line 1, column 1: neither CloudTrail records");
     let huge = with(denied(1), "requestParameters", json!({ "x": "y".repeat(20_000_000) }));
-    assert_reads(&explain_json(format!("{huge}\n{}", denied(2))), &["e-2"], "line 1, column 1: this value is larger than 16 MiB");
+    assert_reads(
+        &explain_json(format!("{huge}\n{}", denied(2))),
+        &["e-2"],
+        "line 1, column 1: this value is larger than 16 MiB",
+    );
 }
 
 /// A gzip bomb, read under a limit of memory that it would burst.
@@ -158,7 +223,12 @@ fn a_bomb_costs_no_memory() {
     encoder.write_all(denied(2).to_string().as_bytes()).unwrap();
     let path = folder.file("bomb.gz", encoder.finish().unwrap());
     let output = Command::new("sh")
-        .args(["-c", "ulimit -v 100000; exec \"$0\" explain --format json \"$1\"", env!("CARGO_BIN_EXE_trailpass"), &path])
+        .args([
+            "-c",
+            "ulimit -v 100000; exec \"$0\" explain --format json \"$1\"",
+            env!("CARGO_BIN_EXE_trailpass"),
+            &path,
+        ])
         .output()
         .unwrap();
     assert_reads(&Ran::of(output), &["e-2"], "this value is larger than 16 MiB");

@@ -11,7 +11,16 @@ const HOSTILE: &str = "x\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}\u{200b}\r\
 
 fn everywhere() -> Value {
     let mut record = denied(1);
-    for name in ["userAgent", "sourceIPAddress", "requestID", "eventID", "eventTime", "awsRegion", "errorMessage", "vpcEndpointId"] {
+    for name in [
+        "userAgent",
+        "sourceIPAddress",
+        "requestID",
+        "eventID",
+        "eventTime",
+        "awsRegion",
+        "errorMessage",
+        "vpcEndpointId",
+    ] {
         record[name] = HOSTILE.into();
     }
     for name in ["principalId", "userName", "arn", "accountId"] {
@@ -27,7 +36,11 @@ fn records() -> Vec<Value> {
     for name in ["userAgent", "sourceIPAddress", "requestID", "eventID", "eventName", "eventTime", "errorCode"] {
         records.push(with(denied(1), name, HOSTILE));
     }
-    for sentence in [SENTENCE.replace("My-Trail", HOSTILE), SENTENCE.replace("mateojackson", HOSTILE), format!("{SENTENCE} {HOSTILE}")] {
+    for sentence in [
+        SENTENCE.replace("My-Trail", HOSTILE),
+        SENTENCE.replace("mateojackson", HOSTILE),
+        format!("{SENTENCE} {HOSTILE}"),
+    ] {
         records.push(with(denied(1), "errorMessage", sentence));
     }
     for name in ["userName", "arn", "type", "principalId"] {
@@ -40,7 +53,8 @@ fn records() -> Vec<Value> {
 
 #[track_caller]
 fn assert_harmless(text: &str, what: &str) {
-    let is_harmless = |c: char| c == '\n' || !(c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'));
+    let is_harmless =
+        |c: char| c == '\n' || !(c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'));
     let bad = text.char_indices().find(|(_, c)| !is_harmless(*c));
     assert!(bad.is_none(), "{what}: {bad:?} in {}", text.escape_debug());
 }

@@ -92,7 +92,10 @@ impl Ran {
 
     /// One member of each line of JSON.
     fn members(&self, name: &str) -> Vec<Value> {
-        self.out.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON")[name].clone()).collect()
+        self.out
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON")[name].clone())
+            .collect()
     }
 
     fn event_ids(&self) -> Vec<Value> {

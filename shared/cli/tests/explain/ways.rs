@@ -17,7 +17,16 @@ fn text_shows_denials_and_counts_the_rest() {
     let ran = explain(&[], lines(records));
     assert_eq!(ran.status, Some(0));
     for trail in ["trail/My-Trail", "trail/B"] {
-        assert_eq!(ran.out.matches(&format!("was refused cloudtrail:GetTrailStatus on\narn:aws:cloudtrail:eu-west-1:111122223333:{trail}")).count(), 1, "{}", ran.out);
+        assert_eq!(
+            ran.out
+                .matches(&format!(
+                    "was refused cloudtrail:GetTrailStatus on\narn:aws:cloudtrail:eu-west-1:111122223333:{trail}"
+                ))
+                .count(),
+            1,
+            "{}",
+            ran.out
+        );
     }
     assert_eq!(
         ran.said,
@@ -31,7 +40,8 @@ fn text_shows_denials_and_counts_the_rest() {
 #[test]
 fn texts_from_several_files_say_from_which() {
     let folder = Folder::new("several");
-    let (one, two) = (folder.file("1.json", denied(1).to_string()), folder.file("2.json", format!("\n {}", denied_on("B", 2))));
+    let (one, two) =
+        (folder.file("1.json", denied(1).to_string()), folder.file("2.json", format!("\n {}", denied_on("B", 2))));
     let ran = explain(&[&one, &two], "");
     assert_eq!((ran.status, ran.said.as_str()), (Some(0), ""));
     assert!(ran.out.starts_with(&format!("From {one}, line 1, column 1\n\n")), "{ran:?}");
@@ -43,7 +53,10 @@ fn texts_from_several_files_say_from_which() {
 fn a_lone_ignored_record_is_named() {
     let ran = explain(&[], succeeded(1).to_string());
     assert_eq!((ran.status, ran.out.as_str()), (Some(0), ""));
-    assert_eq!(ran.said, "trailpass: 1 record ignored:\ntrailpass:     mateojackson called cloudtrail:GetTrailStatus, and the call succeeded.\n");
+    assert_eq!(
+        ran.said,
+        "trailpass: 1 record ignored:\ntrailpass:     mateojackson called cloudtrail:GetTrailStatus, and the call succeeded.\n"
+    );
 }
 
 #[test]
@@ -61,7 +74,11 @@ fn slack_and_sns_are_one_object_a_line_for_what_is_posted() {
     let slack = explain(&["--format", "slack"], &input);
     assert_eq!(slack.status, Some(0));
     let all_blocks = |blocks: &Value| blocks.as_array().is_some_and(|blocks| !blocks.is_empty());
-    assert!(slack.members("blocks").iter().all(all_blocks) || slack.members("attachments").iter().all(all_blocks), "{}", slack.out);
+    assert!(
+        slack.members("blocks").iter().all(all_blocks) || slack.members("attachments").iter().all(all_blocks),
+        "{}",
+        slack.out
+    );
     assert_eq!(slack.out.lines().count(), 2);
     slack.assert_says("1 record ignored:\ntrailpass:     1  the call succeeded (CT001)");
     let sns = explain(&["--format", "sns"], &input);
@@ -81,7 +98,11 @@ fn slack_and_sns_are_one_object_a_line_for_what_is_posted() {
 fn html_is_one_page() {
     let ran = explain(&["--format", "html"], lines([succeeded(1), denied(2), denied(3)]));
     assert_eq!(ran.status, Some(0));
-    assert!(ran.out.starts_with("<!DOCTYPE html>") && ran.out.contains("mateojackson") && ran.out.contains("Content-Security-Policy"));
+    assert!(
+        ran.out.starts_with("<!DOCTYPE html>")
+            && ran.out.contains("mateojackson")
+            && ran.out.contains("Content-Security-Policy")
+    );
     assert_eq!(ran.out.matches("<html").count(), 1);
     ran.assert_says("1 denial like one that is shown");
     ran.assert_says("1 record ignored");
@@ -96,14 +117,22 @@ fn html_of_several_denials_is_refused_and_they_are_named() {
     assert_eq!((ran.status, ran.out.as_str()), (Some(2), ""));
     ran.assert_says("--format html is the page of one denial, and here are 2");
     ran.assert_says("event e-2: mateojackson was refused cloudtrail:GetTrailStatus");
-    ran.assert_says("jq '.. | objects | select(.eventID? == \"EVENT\")' FILE | trailpass explain --format html > page.html");
+    ran.assert_says(
+        "jq '.. | objects | select(.eventID? == \"EVENT\")' FILE | trailpass explain --format html > page.html",
+    );
 }
 
 #[test]
 fn the_grant_mode_decides_what_is_offered() {
     let of = |arguments: &[&str]| {
         let ran = explain(&[&["--format", "json"], arguments].concat(), denied(1).to_string());
-        let kinds = ran.members("remedies")[0].as_array().unwrap().iter().filter(|r| r["apply"] == "on-approval").map(|r| r["kind"].clone()).collect::<Vec<_>>();
+        let kinds = ran.members("remedies")[0]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|r| r["apply"] == "on-approval")
+            .map(|r| r["kind"].clone())
+            .collect::<Vec<_>>();
         (ran.members("response").remove(0), kinds)
     };
     assert_eq!(of(&["--grant-mode", "none"]), ("suggest-fix".into(), vec![]));
@@ -136,10 +165,19 @@ fn wrong_usage_is_2_and_help_is_0() {
     }
     let help = explain(&["--help"], "");
     assert_eq!(help.status, Some(0));
-    for word in ["aws cloudtrail lookup-events | trailpass explain", "--grant-mode", "--guardrails", "gzip", "sns", "NO_COLOR", "html is the page of one denial"] {
+    for word in [
+        "aws cloudtrail lookup-events | trailpass explain",
+        "--grant-mode",
+        "--guardrails",
+        "gzip",
+        "sns",
+        "NO_COLOR",
+        "html is the page of one denial",
+    ] {
         assert!(help.out.contains(word), "{word}");
     }
-    let run = |arguments: &[&str]| Ran::of(Command::new(env!("CARGO_BIN_EXE_trailpass")).args(arguments).output().unwrap());
+    let run =
+        |arguments: &[&str]| Ran::of(Command::new(env!("CARGO_BIN_EXE_trailpass")).args(arguments).output().unwrap());
     assert_eq!(run(&["--version"]).out, format!("trailpass {}\n", env!("CARGO_PKG_VERSION")));
     assert_eq!(run(&[]).status, Some(2));
     assert_eq!(run(&["fly"]).status, Some(2));
@@ -166,8 +204,13 @@ fn a_reader_that_has_enough_ends_it_quietly() {
     let folder = Folder::new("pipe");
     let path = folder.file("many.jsonl", lines((0..2000).map(denied)));
     for format in ["text", "json", "slack"] {
-        let many = if format == "text" { folder.file("trails.jsonl", lines((0..500).map(|n| denied_on(&format!("T-{n}"), n)))) } else { path.clone() };
-        let mut child = command().args(["--format", format, &many]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let many = if format == "text" {
+            folder.file("trails.jsonl", lines((0..500).map(|n| denied_on(&format!("T-{n}"), n))))
+        } else {
+            path.clone()
+        };
+        let mut child =
+            command().args(["--format", format, &many]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut String::new()).unwrap();
         drop(out);
@@ -194,7 +237,11 @@ fn on_a_terminal(line: &str, variables: &[(&str, &str)]) -> (Option<i32>, String
     let mut script = Command::new("script");
     // Whatever waits for somebody to type is ended.
     let line = format!("timeout --foreground 20 {line}");
-    script.args(["-qec", &line, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm").envs(variables.iter().copied());
+    script
+        .args(["-qec", &line, "/dev/null"])
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm")
+        .envs(variables.iter().copied());
     let output = script.stdin(Stdio::null()).output().expect("`script` of util-linux is there");
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }

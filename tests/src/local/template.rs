@@ -1,0 +1,40 @@
+//! The template, translated and resolved: rules, policies and the function's settings as a deployed stack has them.
+//!
+//! Decides nothing: SAM's own transform translates, and the resolver of the template's tests resolves.
+
+use std::{process::Command, sync::OnceLock};
+
+use serde_json::Value;
+
+use super::{in_checkout, tool};
+
+const RESOLVE: &str = r#"
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import stack
+hub = stack.Stack(stack.translate(), json.loads(sys.argv[2]))
+kinds = {"rules": "AWS::Events::Rule", "policies": "AWS::IAM::Policy", "roles": "AWS::IAM::Role", "functions": "AWS::Lambda::Function"}
+print(json.dumps({name: hub.of_type(kind) for name, kind in kinds.items()}))
+"#;
+
+const PARAMETERS: &str = r#"{
+    "SlackBotTokenSecret": "trailpass/slack-bot",
+    "SlackNoticesChannel": "C0NOTICES",
+    "SlackAlarmsChannel": "C0ALARMS0",
+    "TrailBucket": "acme-audit-logs"
+}"#;
+
+/// `rules`, `policies`, `roles` and `functions` of a hub, by logical name.
+pub fn hub() -> &'static Value {
+    static HUB: OnceLock<Value> = OnceLock::new();
+    HUB.get_or_init(|| {
+        let made = Command::new(tool("python"))
+            .args(["-c", RESOLVE])
+            .arg(in_checkout("tests/template"))
+            .arg(PARAMETERS)
+            .output();
+        let made = made.expect("python starts");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        serde_json::from_slice(&made.stdout).expect("it prints JSON")
+    })
+}

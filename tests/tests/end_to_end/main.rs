@@ -1,0 +1,51 @@
+//! The whole on one machine: the real function between stand-ins for what surrounds it.
+//!
+//! Decides what happens outside when it works, when it is asked twice, when somebody answers wrongly or not at all, when it
+//! is killed, and when it is flooded. What is asserted of every batch (metrics that add up, a log of JSON lines) stands in
+//! `tests::local`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly, also in what its parts share"
+)]
+
+mod again;
+mod flood;
+mod killed;
+mod outage;
+mod road;
+mod role;
+mod scope;
+mod start;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::local::function::Counts;
+
+/// The function's program.
+const TRIAGE: &str = env!("CARGO_BIN_EXE_triage-as-deployed");
+
+/// The time that the template gives an invocation.
+const USUAL: Duration = Duration::from_secs(30);
+
+/// A short life, for what ends with an invocation's deadline.
+const SHORT: Duration = Duration::from_secs(4);
+
+fn received(received: u64) -> Counts {
+    Counts { received, ..Counts::default() }
+}
+
+fn bodies<'a>(denials: impl IntoIterator<Item = &'a tests::local::denials::Denial>) -> Vec<String> {
+    denials.into_iter().map(tests::local::denials::Denial::body).collect()
+}
+
+/// Told whole: nothing is pending, and every channel has a message of its own.
+fn assert_told(case: &Value) {
+    let told = &case["told"];
+    assert_eq!(told["notice"], "sent", "{told}");
+    assert!(told["sns"].is_string() && told["slack"]["ts"].is_string(), "{told}");
+}

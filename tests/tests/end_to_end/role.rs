@@ -1,0 +1,173 @@
+//! The function's own role: with the template's policies it can do its work, and with the same credentials nothing else.
+//!
+//! The emulator judges by action alone. It asks for every call whether it is allowed on `*`, so the policies' resources and
+//! conditions are left out here; that they are narrow is tested on the template itself.
+
+use serde_json::{Value, json};
+use tests::local::{
+    ACCOUNT, REGION,
+    aws::{Aws, Keys, element},
+    denials::denial,
+    function::Counts,
+    http::{self, Request},
+    moto::Moto,
+    place::Place,
+    template,
+};
+
+use crate::{TRIAGE, USUAL, assert_told, bodies, received};
+
+/// From how many requests on the emulator asks whether they are allowed.
+async fn enforce(moto: &Moto, from: &str) {
+    let headers = vec![("content-type".to_owned(), "text/plain".to_owned())];
+    let path = "/moto-api/reset-auth".to_owned();
+    let request = Request { method: "POST".to_owned(), path, headers, body: from.as_bytes().to_vec() };
+    assert_eq!(http::send(moto.address, &request).await.unwrap().status, 200);
+}
+
+/// A role with the template's policies, and credentials of a session of it.
+async fn role(aws: &Aws, name: &str) -> Keys {
+    let trust = template::hub()["roles"]["TriageRole"]["AssumeRolePolicyDocument"].to_string();
+    aws.query("iam", "CreateRole", &[("RoleName", name), ("AssumeRolePolicyDocument", &trust)]).await;
+    let policies = template::hub()["policies"].as_object().unwrap();
+    for policy in policies.values() {
+        assert_eq!(
+            policy["Roles"],
+            json!(["trailpass-TriageRole"]),
+            "triage's is the only role with policies of its own"
+        );
+        let (policy_name, document) =
+            (policy["PolicyName"].as_str().unwrap(), by_action(&policy["PolicyDocument"]).to_string());
+        let parameters = [("RoleName", name), ("PolicyName", policy_name), ("PolicyDocument", document.as_str())];
+        aws.query("iam", "PutRolePolicy", &parameters).await;
+    }
+    let arn = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+    let session = aws.query("sts", "AssumeRole", &[("RoleArn", &arn), ("RoleSessionName", "trailpass-triage")]).await;
+    let part = |name| element(&session, name).expect("credentials");
+    Keys { id: part("AccessKeyId"), secret: part("SecretAccessKey"), token: Some(part("SessionToken")) }
+}
+
+/// What the emulator understands of a policy. It has an action for a transaction, too, which AWS judges by what the
+/// transaction is made of; ours are puts.
+fn by_action(document: &Value) -> Value {
+    let mut document = document.clone();
+    for statement in document["Statement"].as_array_mut().unwrap() {
+        assert_eq!(statement["Effect"], "Allow");
+        statement["Resource"] = json!("*");
+        statement.as_object_mut().unwrap().remove("Condition");
+        if let Some(actions) =
+            statement["Action"].as_array_mut().filter(|actions| actions.contains(&json!("dynamodb:PutItem")))
+        {
+            actions.push(json!("dynamodb:TransactWriteItems"));
+        }
+    }
+    document
+}
+
+#[tokio::test]
+async fn the_job_works_and_nothing_else_does() {
+    // Enforcement is the whole emulator's.
+    let moto = Moto::start();
+    let mut place = Place::at(&moto, "trailpass", TRIAGE).await;
+    let keys = role(&place.aws, "trailpass-TriageRole").await;
+    place.set_keys(&keys);
+    place.ledger.signs_forms_as(&keys);
+    enforce(&moto, "0").await;
+
+    let batch =
+        bodies(&[denial("bob", "GetTrailStatus"), denial("bob", "GetTrailStatus"), denial("eve", "StopLogging")]);
+    let mut function = place.function().await;
+    let done = function.batch(&batch, USUAL).await;
+    assert_eq!(
+        (done.failed.len(), done.counts),
+        (0, Counts { posted: 2, joined: 1, ..received(3) }),
+        "{:#?}",
+        function.log
+    );
+    assert_eq!((place.slack.messages().len(), place.ledger.publications().len()), (2, 2));
+
+    refuses_everything_else(&Aws { address: moto.address, keys }, &place).await;
+    enforce(&moto, "inf").await;
+    place.cases().await.iter().for_each(assert_told);
+}
+
+type Parameters<'a> = &'a [(&'a str, &'a str)];
+
+async fn refuses_everything_else(triage: &Aws, place: &Place) {
+    // The same credentials are good, so that a refusal below is one of the action and not of the signature.
+    let key = json!({"pk": {"S": "CASE#none"}});
+    triage.call("dynamodb", "DynamoDB_20120810.GetItem", json!({"TableName": place.table, "Key": key})).await;
+    let queue = format!("http://{}/{ACCOUNT}/trailpass-NoticesTopic-subscriber", triage.address);
+    let json_calls: [(&str, &str, Value); 11] = [
+        ("dynamodb", "DynamoDB_20120810.Scan", json!({"TableName": place.table})),
+        (
+            "dynamodb",
+            "DynamoDB_20120810.ExecuteStatement",
+            json!({"Statement": format!("SELECT * FROM \"{}\"", place.table)}),
+        ),
+        ("dynamodb", "DynamoDB_20120810.DeleteItem", json!({"TableName": place.table, "Key": key})),
+        ("dynamodb", "DynamoDB_20120810.DeleteTable", json!({"TableName": place.table})),
+        ("secretsmanager", "secretsmanager.ListSecrets", json!({})),
+        (
+            "secretsmanager",
+            "secretsmanager.PutSecretValue",
+            json!({"SecretId": "trailpass/slack-bot", "SecretString": "mine"}),
+        ),
+        ("sqs", "AmazonSQS.SendMessage", json!({"QueueUrl": queue, "MessageBody": "mine"})),
+        ("sqs", "AmazonSQS.PurgeQueue", json!({"QueueUrl": queue})),
+        ("events", "AWSEvents.PutEvents", json!({"Entries": []})),
+        ("events", "AWSEvents.PutRule", json!({"Name": "mine", "EventPattern": "{}"})),
+        ("cloudtrail", "CloudTrail_20131101.StopLogging", json!({"Name": "audit"})),
+    ];
+    for (service, operation, body) in json_calls {
+        let refused = triage.try_call(service, operation, body).await.expect_err(operation);
+        assert!(refused.status == 403 && refused.text.contains("not authorized"), "{operation}: {refused:?}");
+    }
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/trailpass-TriageRole");
+    let trail_policy = "arn:aws:iam::aws:policy/AWSCloudTrail_FullAccess";
+    let topic = format!("arn:aws:sns:{REGION}:{ACCOUNT}:trailpass-NoticesTopic");
+    let query_calls: [(&str, &str, Parameters); 8] = [
+        (
+            "iam",
+            "PutRolePolicy",
+            &[("RoleName", "trailpass-TriageRole"), ("PolicyName", "more"), ("PolicyDocument", "{}")],
+        ),
+        ("iam", "AttachRolePolicy", &[("RoleName", "trailpass-TriageRole"), ("PolicyArn", trail_policy)]),
+        ("iam", "AttachUserPolicy", &[("UserName", "bob"), ("PolicyArn", trail_policy)]),
+        ("iam", "CreateUser", &[("UserName", "mallory")]),
+        ("iam", "UpdateAssumeRolePolicy", &[("RoleName", "trailpass-TriageRole"), ("PolicyDocument", "{}")]),
+        ("sts", "AssumeRole", &[("RoleArn", &role), ("RoleSessionName", "again")]),
+        ("sns", "Subscribe", &[("TopicArn", &topic), ("Protocol", "https"), ("Endpoint", "https://mallory.example")]),
+        ("sns", "DeleteTopic", &[("TopicArn", &topic)]),
+    ];
+    for (service, action, parameters) in query_calls {
+        let refused = triage.try_query(service, action, parameters).await.expect_err(action);
+        assert!(refused.status == 403 && refused.text.contains("not authorized"), "{action}: {refused:?}");
+    }
+}
+
+/// A permission that is missing loses nothing either, and is in the log. (The emulator's refusal has a form that no SDK reads, so
+/// that the log says which one is tested with the adapters.)
+#[tokio::test]
+async fn a_missing_permission_is_said() {
+    let moto = Moto::start();
+    let mut place = Place::at(&moto, "trailpass", TRIAGE).await;
+    let keys = role(&place.aws, "trailpass-TriageRole").await;
+    place.set_keys(&keys);
+    place.ledger.signs_forms_as(&keys);
+    let secret = [("RoleName", "trailpass-TriageRole"), ("PolicyName", "SlackBotTokenSecret")];
+    place.aws.query("iam", "DeleteRolePolicy", &secret).await;
+    enforce(&moto, "0").await;
+    let batch = bodies(&[denial("bob", "GetTrailStatus")]);
+    let mut function = place.function().await;
+    let done = function.batch(&batch, USUAL).await;
+    assert_eq!((done.failed.len(), done.counts), (1, Counts { failed: 1, ..received(1) }));
+    assert_eq!(function.log.iter().filter(|line| line["level"] == "ERROR").count(), 1, "{:#?}", function.log);
+    assert_eq!((place.slack.attempts(), place.ledger.publications().len()), (0, 1), "the topic has heard of it");
+
+    enforce(&moto, "inf").await;
+    let done = function.batch(&batch, USUAL).await;
+    assert_eq!((done.failed.len(), done.counts), (0, Counts { duplicate: 1, ..received(1) }));
+    assert_told(&place.case().await);
+    assert_eq!((place.slack.messages().len(), place.ledger.publications().len()), (1, 1));
+}

@@ -1,0 +1,81 @@
+//! Each event of `events/triage` beside what must come out: the notice as people read it, the diagnosis as programs do.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p tests --test golden` writes the expected files anew. Read what changed before you keep it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail loudly"
+)]
+
+use std::collections::BTreeSet;
+
+use access::{classify::Rule, diagnose::diagnose, grant::GrantMode};
+use tests::{
+    events,
+    golden::{assert_none, compare},
+    judge, origin,
+};
+
+#[test]
+fn every_event_says_what_is_expected() {
+    let each = |name: String| {
+        let file = events::folder().join(format!("{name}.expected.txt"));
+        compare(&file, &events::explained(&events::json(&name))).err()
+    };
+    assert_none("changed", &events::names(".json").into_iter().filter_map(each).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_file_stands_alone() {
+    let events: BTreeSet<_> = events::names(".json").into_iter().collect();
+    let expected: BTreeSet<_> = events::names(".expected.txt").into_iter().collect();
+    assert_eq!(events, expected, "each NAME.json has its NAME.expected.txt, and the other way round");
+    let files = std::fs::read_dir(events::folder()).unwrap().count();
+    assert_eq!(files, events.len() + expected.len(), "nothing else lies in the folder");
+}
+
+#[test]
+fn every_rule_has_an_event() {
+    let seen: BTreeSet<Rule> = events::all()
+        .into_iter()
+        .map(|(_, record)| diagnose(record, &events::setting(), false).diagnosis.rule)
+        .collect();
+    let missing: Vec<String> =
+        Rule::ALL.iter().filter(|rule| !seen.contains(rule)).map(|rule| rule.id().to_owned()).collect();
+    assert_none("rules without an event", &missing);
+}
+
+#[test]
+fn what_is_said_keeps_the_contract() {
+    let mut complaints = Vec::new();
+    for (name, record) in events::all() {
+        let input = serde_json::to_string(&record).unwrap();
+        for mode in [GrantMode::None, GrantMode::Managed, GrantMode::Exact] {
+            let setting = access::diagnose::Setting { mode, ..events::setting() };
+            let value = serde_json::to_value(&diagnose(record.clone(), &setting, false).diagnosis).unwrap();
+            let invented = origin::invented(&input, &value).into_iter().map(|arn| format!("not from the input: {arn}"));
+            let found: Vec<String> = judge::complaints(&value).into_iter().chain(invented).collect();
+            complaints.extend(found.into_iter().map(|complaint| format!("{name} ({mode:?}): {complaint}")));
+        }
+    }
+    assert_none("against the contract", &complaints);
+}
+
+#[test]
+fn the_first_is_the_pages_own() {
+    let (_, record) = events::all().into_iter().find(|(name, _)| name == "mateojackson").unwrap();
+    assert_eq!(
+        record.error_message.as_deref(),
+        Some(
+            "User: arn:aws:iam::123456789012:user/mateojackson is not authorized to perform: cloudtrail:GetTrailStatus on resource: My-Trail"
+        ),
+    );
+    let diagnosis = serde_json::to_value(&diagnose(record, &events::setting(), false).diagnosis).unwrap();
+    assert_eq!(diagnosis["response"], "request-approval");
+    assert_eq!(diagnosis["resource"], "arn:aws:cloudtrail:eu-west-1:123456789012:trail/My-Trail");
+    let kinds: Vec<&str> =
+        diagnosis["remedies"].as_array().unwrap().iter().map(|r| r["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["put-inline-policy", "attach-managed-policy", "attach-managed-policy"]);
+}
