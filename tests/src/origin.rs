@@ -96,7 +96,8 @@ impl Given {
             FIXED.contains(&word) || self.words.contains(word)
         };
         let is_word = |word: &str| has(word) || word.strip_suffix('*').is_some_and(|stem| self.is_stream(stem));
-        PARTITIONS.contains(&partition) && rest.flat_map(|part| part.split(['/', ':'])).all(is_word)
+        (PARTITIONS.contains(&partition) || self.words.contains(partition))
+            && rest.flat_map(|part| part.split(['/', ':'])).all(is_word)
     }
 
     /// The log streams that CloudTrail writes: `111122223333_CloudTrail_eu-west-1`.

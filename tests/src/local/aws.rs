@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{
     REGION,
     http::{self, Request},
+    moto,
 };
 
 /// Somebody's access key.
@@ -115,7 +116,7 @@ impl Aws {
     }
 
     async fn answer(&self, request: Request) -> Result<String, Refused> {
-        let answer = http::send(self.address, &request).await.expect("the emulator answers");
+        let answer = moto::send(self.address, &request).await.expect("the emulator answers");
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         if answer.status == 200 { Ok(text) } else { Err(Refused { status: answer.status, text }) }
     }

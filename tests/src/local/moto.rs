@@ -1,19 +1,35 @@
 //! moto's server: AWS's services, emulated on this machine.
 //!
 //! Decides that it never outlives the test program, however that ends: a shell between the two waits for the end of its
-//! standard input, which the system closes for a program that panics, aborts or is killed.
+//! standard input, which the system closes for a program that panics, aborts or is killed. And that it is asked one thing at a
+//! time: it is not made for more (a list of subscriptions that grows while a publication goes through it is an error of
+//! status 500, and its transactions are not isolated from what happens beside them, as AWS's are).
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, Stdio},
     sync::OnceLock,
+    time::Duration,
 };
 
-use super::{ACCOUNT, tool};
+use tokio::sync::Mutex;
+
+use super::{
+    ACCOUNT,
+    http::{self, Request, Response},
+    tool,
+};
 
 const UNTIL_INPUT_ENDS: &str =
     r#""$0" -H 127.0.0.1 -p 0 </dev/null & server=$!; cat >/dev/null; kill "$server"; wait "$server""#;
+
+/// Sends a request when it is its turn.
+pub async fn send(address: SocketAddr, request: &Request) -> io::Result<Response> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let _turn = TURN.lock().await;
+    tokio::time::timeout(Duration::from_secs(60), http::send(address, request)).await?
+}
 
 /// A running server.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{
     aws::{self, Aws, Keys},
     http::{self, Reply, Request, Response, Server},
+    moto,
 };
 
 /// What a request does, by what is lost if it is lost.
@@ -73,7 +74,6 @@ struct Book {
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     book: Arc<Mutex<Book>>,
-    one_at_a_time: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Ledger {
@@ -158,9 +158,6 @@ async fn pass(upstream: SocketAddr, ledger: &Ledger, request: Request) -> Reply 
     if ledger.book.lock().unwrap().out_of_order.contains(&kind) {
         return Reply::Answer(Response::text(500, ""));
     }
-    // The emulator's transactions are not isolated from what happens at the same time; AWS's are.
-    let is_table = request.header("x-amz-target").is_some_and(|target| target.starts_with("DynamoDB"));
-    let _turn = if is_table { Some(ledger.one_at_a_time.lock().await) } else { None };
     let fault = ledger.enter(kind, &request);
     if fault == Some(When::Before) {
         ledger.kill();
@@ -176,7 +173,9 @@ async fn pass(upstream: SocketAddr, ledger: &Ledger, request: Request) -> Reply 
         }
         _ => request,
     };
-    let Ok(answer) = http::send(upstream, &request).await else { return Reply::Close };
+    let is_slacks = matches!(kind, Kind::Post | Kind::Update);
+    let answer = if is_slacks { http::send(upstream, &request).await } else { moto::send(upstream, &request).await };
+    let Ok(answer) = answer else { return Reply::Close };
     match fault {
         Some(When::After) => {
             ledger.kill();

@@ -9,8 +9,8 @@ use tests::local::{
     aws::{Aws, Keys, element},
     denials::denial,
     function::Counts,
-    http::{self, Request},
-    moto::Moto,
+    http::Request,
+    moto::{self, Moto},
     place::Place,
     template,
 };
@@ -22,7 +22,7 @@ async fn enforce(moto: &Moto, from: &str) {
     let headers = vec![("content-type".to_owned(), "text/plain".to_owned())];
     let path = "/moto-api/reset-auth".to_owned();
     let request = Request { method: "POST".to_owned(), path, headers, body: from.as_bytes().to_vec() };
-    assert_eq!(http::send(moto.address, &request).await.unwrap().status, 200);
+    assert_eq!(moto::send(moto.address, &request).await.unwrap().status, 200);
 }
 
 /// A role with the template's policies, and credentials of a session of it.

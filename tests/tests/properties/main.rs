@@ -11,6 +11,7 @@
 )]
 
 mod anything;
+mod breaks;
 mod grantable;
 mod grants;
 mod hashes;
