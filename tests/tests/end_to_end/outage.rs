@@ -14,9 +14,6 @@ use tests::local::{
 
 use crate::{SHORT, TRIAGE, USUAL, assert_told, bodies, received};
 
-/// Time enough for two calls to Slack that are waited for in vain.
-const PATIENT: Duration = Duration::from_secs(13);
-
 /// A short `Retry-After` is waited for within the call.
 #[tokio::test]
 async fn slack_limits_for_a_moment() {
@@ -51,7 +48,7 @@ async fn slack_is_out(name: &str, mood: Mood) {
     }
     place.slack.is(mood);
     let mut function = place.function().await;
-    let done = queue.poll(&place.aws, &mut function, PATIENT).await.expect("it is done before its deadline");
+    let done = queue.poll(&place.aws, &mut function, USUAL).await.expect("it is done before its deadline");
     assert_eq!((done.failed.len(), done.counts), (3, Counts { failed: 3, ..received(3) }), "{mood:?}: {done:?}");
     let heard = [place.notices.heard(&place.aws).await.len(), place.alarms.heard(&place.aws).await.len()];
     assert_eq!(heard, [1, 1], "the topics heard of it");
@@ -97,7 +94,7 @@ async fn a_silent_slack_holds_up_no_topic() {
     let place = Place::new("silent", TRIAGE).await;
     place.slack.is(Mood::Hangs);
     let denials: Vec<_> = (0..12).map(|n| denial(&format!("user{n}"), "GetTrailStatus")).collect();
-    let done = place.function().await.batch(&bodies(&denials), PATIENT).await;
+    let done = place.function().await.batch(&bodies(&denials), USUAL).await;
     assert_eq!((done.failed.len(), done.counts), (12, Counts { failed: 12, ..received(12) }));
     assert_eq!((place.cases().await.len(), place.notices.heard(&place.aws).await.len()), (12, 12));
 }

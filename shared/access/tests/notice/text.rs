@@ -71,7 +71,7 @@ fn each_response_says_what_happens_now() {
     let expected = [
         "counted and not posted",
         "Only a person can make this change",
-        "An approver is asked",
+        "would ask an approver",
         "Nobody is offered a button",
     ];
     for (response, words) in RESPONSES.into_iter().zip(expected) {
