@@ -6,7 +6,7 @@ use access::{
     diagnose::{Diagnosed, Setting, diagnose},
     event::{self, NotARecord, Record},
     grant::GrantMode,
-    notice::{Notice, text},
+    notice::{Call, Notice, text},
 };
 
 /// The root of the repository.
@@ -61,11 +61,14 @@ pub fn setting() -> Setting {
     Setting { mode: GrantMode::Exact, ..Setting::default() }
 }
 
+/// What is told of a record that no case holds.
+pub fn notice<'a>(diagnosed: &'a Diagnosed, call: &'a Call, mode: GrantMode) -> Notice<'a> {
+    Notice { diagnosis: &diagnosed.diagnosis, call, case: None, grant_mode: mode }
+}
+
 /// The notice as plain text.
-pub fn notice(diagnosed: &Diagnosed, mode: GrantMode) -> String {
-    let call = diagnosed.call();
-    let notice = Notice { diagnosis: &diagnosed.diagnosis, call: &call, case: None, grant_mode: mode };
-    text::write(&notice, text::Style::Plain)
+pub fn plain(notice: &Notice<'_>) -> String {
+    text::write(notice, text::Style::Plain)
 }
 
 /// What stands in an event's expected file: for each record the notice, a line `---`, and the diagnosis; a line `===`
@@ -74,7 +77,8 @@ pub fn explained(text: &str) -> String {
     let each = records(text).into_iter().map(|record| {
         let diagnosed = diagnose(record.expect("a record"), &setting(), false);
         let json = serde_json::to_string_pretty(&diagnosed.diagnosis).expect("a diagnosis is JSON");
-        format!("{}\n---\n{}\n", notice(&diagnosed, GrantMode::Exact).trim_end(), readable(&json))
+        let text = plain(&notice(&diagnosed, &diagnosed.call(), GrantMode::Exact));
+        format!("{}\n---\n{}\n", text.trim_end(), readable(&json))
     });
     each.collect::<Vec<_>>().join("===\n")
 }

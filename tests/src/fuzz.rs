@@ -7,7 +7,7 @@ use access::{
 };
 use serde_json::Value;
 
-use crate::{events, judge, origin};
+use crate::{events, judge, origin, ways};
 
 /// Any text as AWS's sentence: read it, and diagnose it as somebody pasted it.
 pub fn sentence(data: &[u8]) {
@@ -48,8 +48,7 @@ fn check(input: &str, diagnosed: &Diagnosed) -> Value {
     assert!(complaints.is_empty(), "{complaints:#?}\n{value:#}");
     let invented = origin::invented(input, &value);
     assert!(invented.is_empty(), "not from the input: {invented:#?}\n{value:#}");
-    let notice = events::notice(diagnosed, GrantMode::Exact);
-    let hidden = notice.chars().find(|c| *c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(c)));
-    assert_eq!(hidden, None, "a character that moves the reader's terminal: {notice:?}");
+    let complaints = ways::complaints(&events::notice(diagnosed, &diagnosed.call(), GrantMode::Exact));
+    assert!(complaints.is_empty(), "{complaints:#?}\n{value:#}");
     value
 }

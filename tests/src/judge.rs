@@ -243,6 +243,13 @@ impl Judge {
             let grants_iam = allowed(r).iter().any(|action| action.starts_with("iam:") || *action == "*");
             self.must(!grants_iam, || "allow-others with an IAM permission".into());
         }
+        // For people from outside, what this account can change is proposed, or the account itself is named.
+        if let (true, Some(here)) = (d["scenario"] == "outside-account", d["account_id"].as_str()) {
+            let is_whole = matches!(r["target"]["kind"].as_str(), Some("account" | "organization"));
+            let is_here = |arn: &str| arn.split(':').nth(4).is_none_or(|account| account.is_empty() || account == here);
+            let target = &r["target"]["arn"];
+            self.must(is_whole || target.as_str().is_none_or(is_here), || format!("outside-account, on {target}"));
+        }
         let is_trail = r["target"]["kind"] == "trail";
         self.must(!(kind == "put-resource-policy" && is_trail), || "a resource policy for a trail".into());
         let is_sso = d["principal"]["kind"] == "sso-session" && d["scenario"] != "allow-others";

@@ -19,3 +19,4 @@ pub mod judge;
 pub mod local;
 pub mod origin;
 pub mod sample;
+pub mod ways;

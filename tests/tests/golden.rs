@@ -15,7 +15,7 @@ use access::{classify::Rule, diagnose::diagnose, grant::GrantMode};
 use tests::{
     events,
     golden::{assert_none, compare},
-    judge, origin,
+    judge, origin, ways,
 };
 
 #[test]
@@ -58,9 +58,11 @@ fn what_is_said_keeps_the_contract() {
         let input = serde_json::to_string(&record).unwrap();
         for mode in [GrantMode::None, GrantMode::Managed, GrantMode::Exact] {
             let setting = access::diagnose::Setting { mode, ..events::setting() };
-            let value = serde_json::to_value(&diagnose(record.clone(), &setting, false).diagnosis).unwrap();
-            let invented = origin::invented(&input, &value).into_iter().map(|arn| format!("not from the input: {arn}"));
-            let found: Vec<String> = judge::complaints(&value).into_iter().chain(invented).collect();
+            let diagnosed = diagnose(record.clone(), &setting, false);
+            let value = serde_json::to_value(&diagnosed.diagnosis).unwrap();
+            let mut found = judge::complaints(&value);
+            found.extend(origin::invented(&input, &value).into_iter().map(|arn| format!("not from the input: {arn}")));
+            found.extend(ways::complaints(&events::notice(&diagnosed, &diagnosed.call(), mode)));
             complaints.extend(found.into_iter().map(|complaint| format!("{name} ({mode:?}): {complaint}")));
         }
     }

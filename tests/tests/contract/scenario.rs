@@ -165,6 +165,25 @@ fn outside_account() {
             "scenario: outside-account; grants: 0",
         ),
         (
+            "what is another account's, its owner has to change",
+            with(lacking(saml.clone(), "sts:AssumeRoleWithSAML", role), "/recipientAccountId", THERE),
+            "scenario: outside-account; targets: account 111122223333",
+        ),
+        (
+            "a channel that is another account's, too",
+            with(
+                failed(
+                    user_of(MANAGEMENT, "alice"),
+                    "cloudtrail-data:PutAuditEvents",
+                    "ChannelInsufficientPermission",
+                    "x",
+                ),
+                "/requestParameters",
+                json!({ "channelArn": CHANNEL.replace(HERE, THERE) }),
+            ),
+            "scenario: outside-account; targets: account 444455556666",
+        ),
+        (
             "SAML",
             lacking(saml, "sts:AssumeRoleWithSAML", role),
             "scenario: outside-account; kinds: change-trust-policy; targets: role CloudTrailReaders",

@@ -246,7 +246,7 @@ fn crossed() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(cases(512))]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {

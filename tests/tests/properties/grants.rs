@@ -29,7 +29,7 @@ fn granted(diagnosis: &Value, kind: &str) -> usize {
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn what_is_not_broken_is_granted(from in grantable()) {

@@ -81,7 +81,7 @@ fn other_cases(from: &Grantable) -> Vec<(&'static str, Grantable)> {
 }
 
 proptest! {
-    #![proptest_config(cases(128))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn it_follows_from_case_kind_target_and_policy(from in grantable()) {

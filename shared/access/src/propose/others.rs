@@ -114,7 +114,7 @@ pub(super) fn outside_account(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             denial,
             RemedyKind::ChangeTrustPolicy,
             Reach::EveryoneUnderPolicy,
-            ceilings::resource(denial),
+            if is_ours { ceilings::resource(denial) } else { owner(denial) },
             "people of an identity provider come in through a role whose trust policy names that provider: check the role, the \
              provider and the conditions (audience, subject)",
         )],
@@ -131,15 +131,20 @@ fn elsewhere(denial: &Denial) -> Remedy {
     if denial.resource_arn().is_some_and(|arn| arn.resource.starts_with("trail/")) {
         return ceilings::use_home(denial);
     }
-    let owner = denial.owner.as_deref().unwrap_or("unknown").to_owned();
     by_hand(
         denial,
         RemedyKind::CreateCrossAccountRole,
         Reach::OtherAccount,
-        Target { kind: TargetKind::Account, name: owner, arn: None },
+        owner(denial),
         "the resource belongs to another account: its owner has to let this account in (a role to assume, or the resource's own \
          policy), and this account has to allow the caller the call, too",
     )
+}
+
+/// The account that the resource belongs to.
+fn owner(denial: &Denial) -> Target {
+    let name = denial.owner.as_deref().unwrap_or("unknown").to_owned();
+    Target { kind: TargetKind::Account, name, arn: None }
 }
 
 /// A role that the other account's people assume, as AWS's page on sharing log files says.
