@@ -9,6 +9,9 @@ tools=$root/.tools
 venv=$tools/python
 stamp=$venv/.installed
 
+# make puts .tools/bin first, where python3 is the wrapper of the very environment that is made anew here: not that one.
+PATH=$(printf %s "$PATH" | tr ':' '\n' | grep -vxF "$tools/bin" | paste -sd: -)
+
 fail() {
     echo "tests/tools/install.sh: $*" >&2
     exit 1
