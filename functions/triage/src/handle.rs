@@ -22,7 +22,10 @@ use adapters::{
 };
 use tracing::{error, warn};
 
-use crate::tell::{Channels, Telling};
+use crate::{
+    milliseconds,
+    tell::{Channels, Telling},
+};
 
 /// Everything that triage works with.
 #[derive(Debug)]
@@ -72,6 +75,13 @@ impl Report {
 
     fn add(&mut self, metric: Metric) {
         *self.counts.entry(metric.name()).or_default() += 1;
+    }
+
+    /// Takes another batch's counts in.
+    pub fn join(&mut self, other: &Self) {
+        for (name, count) in &other.counts {
+            *self.counts.entry(name).or_default() += count;
+        }
     }
 
     fn fail(&mut self, message: usize) {
@@ -309,7 +319,7 @@ impl<S: Store> Triage<S> {
     /// The clock, which one machine may set ahead to see what time does to cases.
     fn now(&self, deadline: SystemTime) -> Now {
         let ahead = self.ahead_ms;
-        Now { ms: since_1970(SystemTime::now()) + ahead, deadline_ms: since_1970(deadline) + ahead }
+        Now { ms: milliseconds(SystemTime::now()) + ahead, deadline_ms: milliseconds(deadline) + ahead }
     }
 
     async fn read(&self, keys: &[String]) -> Result<Documents, StoreError> {
@@ -327,10 +337,6 @@ impl<S: Store> Triage<S> {
             .collect();
         self.store.commit(&writes).await
     }
-}
-
-fn since_1970(time: SystemTime) -> i64 {
-    time.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
 }
 
 fn remaining(deadline: SystemTime) -> Duration {

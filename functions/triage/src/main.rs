@@ -25,6 +25,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use triage::{
     handle::Triage,
+    milliseconds,
     tell::{Channel, Channels},
 };
 
@@ -124,11 +125,4 @@ fn assemble(config: Config) -> Result<Triage<DynamoStore>, Error> {
         own_roles: config.own_roles,
         ahead_ms: 0,
     })
-}
-
-fn milliseconds(time: SystemTime) -> i64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .ok()
-        .and_then(|since| i64::try_from(since.as_millis()).ok())
-        .unwrap_or(0)
 }

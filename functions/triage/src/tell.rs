@@ -7,13 +7,15 @@ use std::{sync::atomic::AtomicBool, time::SystemTime};
 
 use access::{
     case::{Audience, Case, NoticeState, Told},
-    diagnose::{Setting, diagnose},
-    notice::{CaseFacts, Notice, Together, storm::Storm, text},
+    diagnose::Setting,
+    notice::{Notice, Together, storm::Storm, text},
     triage::{RecentCase, StormFile},
 };
 #[cfg(feature = "aws")]
 use serde_json::Value;
 use tracing::{error, info, warn};
+
+use crate::milliseconds;
 
 #[cfg(feature = "aws")]
 use std::{
@@ -159,7 +161,12 @@ impl Channels {
         thread: Option<&str>,
         telling: &Telling<'_>,
     ) -> Told {
-        let mut told = Told { notice: NoticeState::Sent, lease_until: 0, updated_at: since_1970(), ..before.clone() };
+        let mut told = Told {
+            notice: NoticeState::Sent,
+            lease_until: 0,
+            updated_at: milliseconds(SystemTime::now()) / 1000,
+            ..before.clone()
+        };
         let channels = self.of(audience);
         if channels.is_empty() {
             warn!(audience = audience.word(), "nobody is configured to be told");
@@ -362,14 +369,11 @@ struct Shown {
 
 impl Shown {
     fn of(case: &Case, beside: &[RecentCase], channels: &Channels, telling: &Telling<'_>) -> Self {
-        let diagnosed = diagnose(case.record.clone(), telling.setting, case.has_open_case);
+        let diagnosed = case.diagnosed(telling.setting);
         Self {
             call: diagnosed.call(),
             diagnosed,
-            together: beside
-                .iter()
-                .map(|r| Together { id: r.id.clone(), action: r.action.clone(), resource: r.resource.clone() })
-                .collect(),
+            together: beside.iter().map(RecentCase::beside).collect(),
             page_url: channels.pages.as_ref().map(|pages| format!("{pages}{}", case.id)),
             mode: telling.setting.mode,
         }
@@ -379,26 +383,8 @@ impl Shown {
         Notice {
             diagnosis: &self.diagnosed.diagnosis,
             call: &self.call,
-            case: Some(CaseFacts {
-                id: &case.id,
-                count: case.count,
-                first_seen: &case.first_seen,
-                last_seen: &case.last_seen,
-                sessions: &case.sessions,
-                source_ips: &case.source_ips,
-                linked: case.linked.as_deref(),
-                together: &self.together,
-                page_url: self.page_url.as_deref(),
-            }),
+            case: Some(case.facts(&self.together, self.page_url.as_deref())),
             grant_mode: self.mode,
         }
     }
-}
-
-fn since_1970() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .ok()
-        .and_then(|since| i64::try_from(since.as_secs()).ok())
-        .unwrap_or(0)
 }

@@ -123,10 +123,17 @@ const COMPANIONS: &[&str] = &[
 
 /// The risk of allowing an action; `None` for one that nothing is known of.
 pub fn risk(action: &str) -> Option<Risk> {
-    match find(action) {
-        Some(known) => Some(known.risk),
-        None => COMPANIONS.contains(&service(action)).then_some(Sensitive),
-    }
+    find(action).map(|known| known.risk).or_else(|| companion_risk(action))
+}
+
+/// The risk of an action that is not CloudTrail's.
+pub fn companion_risk(action: &str) -> Option<Risk> {
+    COMPANIONS.contains(&service(action)).then_some(Sensitive)
+}
+
+/// An action in the table's spelling, if it is there.
+pub fn canonical(action: &str) -> String {
+    find(action).map_or(action, |known| known.name).to_owned()
 }
 
 /// `cloudtrail` of `cloudtrail:GetTrail`.
@@ -172,8 +179,7 @@ pub fn of_event(event_source: &str, event_name: &str) -> Option<String> {
         ("s3", "PutBucketReplication") => "PutReplicationConfiguration",
         _ => event_name,
     };
-    let action = format!("{service}:{operation}");
-    Some(find(&action).map_or(action, |known| known.name.to_owned()))
+    Some(canonical(&format!("{service}:{operation}")))
 }
 
 impl ResourceType {

@@ -8,15 +8,16 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     denial::Denial,
-    diagnose::Diagnosed,
+    diagnose::{Diagnosed, Setting, diagnose},
     diagnosis::{Effect, PolicyType, Response},
     event::Record,
+    notice::{CaseFacts, Together},
 };
 
 /// A case without a denial for this long is closed. Seconds.
 pub const QUIET: i64 = 24 * 3600;
-/// A closed case is kept this long for whoever looks back. Seconds.
-const KEPT: i64 = 90 * 24 * 3600;
+/// A closed case or a storm is kept this long for whoever looks back. Seconds.
+pub(crate) const KEPT: i64 = 90 * 24 * 3600;
 /// The denials whose ids are remembered, so that one delivered twice counts once.
 const EVENTS: usize = 256;
 /// Sessions and addresses that are named.
@@ -237,6 +238,26 @@ impl Case {
         usize::try_from(new).unwrap_or(usize::MAX)
     }
 
+    /// What is said of it, computed from its record anew.
+    pub fn diagnosed(&self, setting: &Setting) -> Diagnosed {
+        diagnose(self.record.clone(), setting, self.has_open_case)
+    }
+
+    /// What a notice shows of it beside the diagnosis.
+    pub fn facts<'a>(&'a self, together: &'a [Together], page_url: Option<&'a str>) -> CaseFacts<'a> {
+        CaseFacts {
+            id: &self.id,
+            count: self.count,
+            first_seen: &self.first_seen,
+            last_seen: &self.last_seen,
+            sessions: &self.sessions,
+            source_ips: &self.source_ips,
+            linked: self.linked.as_deref(),
+            together,
+            page_url,
+        }
+    }
+
     /// Whether denials still join it. `now` in seconds.
     pub fn is_open(&self, now: i64) -> bool {
         now - self.seen_at < QUIET
@@ -275,39 +296,35 @@ pub fn event_key(record: &Record) -> String {
 /// It covers partition, account, Region, the principal's unique id (its ARN or name where there is none), action,
 /// resource and cause. Twenty letters and digits, a hundred bits: nobody can aim at another's case.
 pub fn id(denial: &Denial) -> String {
-    let principal = &denial.caller.principal;
-    let who = principal.unique_id.as_deref().or(principal.arn.as_deref()).or(principal.name.as_deref());
     let cause = &denial.cause;
-    digest_id(&[
-        denial.place.partition.as_deref(),
-        denial.place.account_id.as_deref(),
-        denial.place.region.as_deref(),
-        principal.account_id.as_deref(),
-        who,
-        denial.action.as_deref(),
-        denial.resource.as_deref(),
-        Some(effect_word(cause.effect)),
-        cause.policy_type.map(policy_type_word),
-    ])
+    digest_id(
+        call_parts(denial)
+            .into_iter()
+            .chain([Some(effect_word(cause.effect)), cause.policy_type.map(policy_type_word)]),
+    )
 }
 
 /// The id of the call whatever its cause: cases that share it are linked.
 pub fn call_id(denial: &Denial) -> String {
+    digest_id(call_parts(denial))
+}
+
+/// What makes a call the same call.
+fn call_parts(denial: &Denial) -> [Option<&str>; 7] {
     let principal = &denial.caller.principal;
-    let who = principal.unique_id.as_deref().or(principal.arn.as_deref()).or(principal.name.as_deref());
-    digest_id(&[
+    [
         denial.place.partition.as_deref(),
         denial.place.account_id.as_deref(),
         denial.place.region.as_deref(),
         principal.account_id.as_deref(),
-        who,
+        principal.unique_id.as_deref().or(principal.arn.as_deref()).or(principal.name.as_deref()),
         denial.action.as_deref(),
         denial.resource.as_deref(),
-    ])
+    ]
 }
 
 /// Each part with its length before it, so that no two lists of parts run together; an absent part is none of any length.
-fn digest_id(parts: &[Option<&str>]) -> String {
+fn digest_id<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         match part {
@@ -366,8 +383,8 @@ mod tests {
 
     #[test]
     fn parts_do_not_run_together() {
-        assert_ne!(digest_id(&[Some("ab"), Some("c")]), digest_id(&[Some("a"), Some("bc")]));
-        assert_ne!(digest_id(&[Some(""), None]), digest_id(&[None, Some("")]));
-        assert_eq!(digest_id(&[Some("x")]).len(), 20);
+        assert_ne!(digest_id([Some("ab"), Some("c")]), digest_id([Some("a"), Some("bc")]));
+        assert_ne!(digest_id([Some(""), None]), digest_id([None, Some("")]));
+        assert_eq!(digest_id([Some("x")]).len(), 20);
     }
 }

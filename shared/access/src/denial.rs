@@ -146,9 +146,8 @@ impl Denial {
     /// The facts of a record.
     pub fn of(record: Record) -> Self {
         let source = record.event_source.as_deref().unwrap_or_default();
-        let is_cloudtrail = matches!(source, "cloudtrail.amazonaws.com" | "cloudtrail-data.amazonaws.com");
         let message = record.error_message.as_deref().filter(|m| !m.trim().is_empty());
-        let refusal = Refusal::of(record.error_code.as_deref(), message, is_cloudtrail);
+        let refusal = Refusal::of(record.error_code.as_deref(), message, record.is_of_cloudtrail());
         let caller = Caller::of(record.user_identity.as_ref());
         let region = record.aws_region.clone().filter(|region| is_region(region));
         let place = Place {
@@ -160,9 +159,7 @@ impl Denial {
         let wording = Wording::of(message, sentence.as_ref());
         let action = sentence
             .as_ref()
-            .map(|sentence| {
-                action::find(&sentence.action).map_or_else(|| sentence.action.clone(), |known| known.name.to_owned())
-            })
+            .map(|sentence| action::canonical(&sentence.action))
             .or_else(|| action::of_event(source, record.event_name.as_deref()?));
         let is_through_cloudtrail = record.user_identity.as_ref().and_then(|i| i.invoked_by.as_deref())
             == Some("cloudtrail.amazonaws.com")
@@ -177,9 +174,7 @@ impl Denial {
         let operation = sentence.as_ref().and_then(|s| s.operation.as_deref()).or_else(|| operation(text));
         let action = sentence
             .as_ref()
-            .map(|sentence| {
-                action::find(&sentence.action).map_or_else(|| sentence.action.clone(), |known| known.name.to_owned())
-            })
+            .map(|sentence| action::canonical(&sentence.action))
             .or_else(|| action::find(&format!("cloudtrail:{}", operation?)).map(|known| known.name.to_owned()));
         let refusal = match &sentence {
             Some(_) => Refusal::AccessDenied,
@@ -211,9 +206,10 @@ impl Denial {
         is_through_cloudtrail: bool,
     ) -> Self {
         let cause = Cause::of(refusal, sentence.as_ref());
+        let known = action.as_deref().and_then(action::find);
         let mut denial = Self {
-            known: action.as_deref().and_then(action::find),
-            risk: action.as_deref().and_then(action::risk),
+            known,
+            risk: known.map(|known| known.risk).or_else(|| action::companion_risk(action.as_deref()?)),
             is_through_cloudtrail: is_through_cloudtrail && caller.is_person(),
             record,
             place,

@@ -234,6 +234,11 @@ impl Record {
         Self { error_message: Some(message.to_owned()), ..Self::default() }
     }
 
+    /// Whether CloudTrail itself was called.
+    pub fn is_of_cloudtrail(&self) -> bool {
+        matches!(self.event_source.as_deref(), Some("cloudtrail.amazonaws.com" | "cloudtrail-data.amazonaws.com"))
+    }
+
     /// A string among the request's parameters, if it is there and not empty.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.request_parameters.as_ref()?.get(name)?.as_str().filter(|s| !s.is_empty())

@@ -67,6 +67,12 @@ impl Guardrails {
 }
 
 impl TrailResources {
+    /// Whether a bucket is one of these, by its name.
+    pub fn contain_bucket(&self, bucket: &str) -> bool {
+        let is_arn_of = |one: &str| Arn::parse(one).is_some_and(|one| one.service == "s3" && one.resource == bucket);
+        self.buckets.iter().any(|one| !one.is_empty() && (one == bucket || is_arn_of(one)))
+    }
+
     /// Whether an ARN is one of these, or lies in one of the buckets or log groups.
     pub fn contain(&self, arn: &Arn, text: &str) -> bool {
         let listed =
@@ -74,11 +80,7 @@ impl TrailResources {
         match arn.service {
             "s3" => {
                 let bucket = arn.resource.split('/').next().unwrap_or_default();
-                listed(&self.buckets, bucket)
-                    || self
-                        .buckets
-                        .iter()
-                        .any(|one| Arn::parse(one).is_some_and(|one| one.service == "s3" && one.resource == bucket))
+                self.contain_bucket(bucket) || listed(&self.buckets, bucket)
             }
             "kms" => listed(&self.keys, arn.resource.strip_prefix("key/").unwrap_or(arn.resource)),
             "sns" => listed(&self.topics, arn.resource),

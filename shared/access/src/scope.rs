@@ -59,11 +59,10 @@ impl Service {
 
 /// Whether the denial is about CloudTrail at all. `has_open_case`: the entity that a denied IAM call names has one here.
 pub fn is_in_scope(denial: &Denial, guardrails: &Guardrails, has_open_case: bool) -> bool {
-    let source = denial.record.event_source.as_deref().unwrap_or_default();
     let record = &denial.record;
     // A text by itself, with no record around it.
     let is_bare = record.event_source.is_none() && record.event_name.is_none() && record.user_identity.is_none();
-    if matches!(source, "cloudtrail.amazonaws.com" | "cloudtrail-data.amazonaws.com")
+    if record.is_of_cloudtrail()
         || denial.action.as_deref().is_some_and(action::is_cloudtrail)
         || denial.is_through_cloudtrail
     {
@@ -81,7 +80,10 @@ pub fn is_in_scope(denial: &Denial, guardrails: &Guardrails, has_open_case: bool
         }
         Service::S3 => {
             is_trail_resource
-                || s3_path(denial).is_some_and(|path| is_in_trail_bucket(&path, guardrails) || is_log_file_key(&path))
+                || s3_path(denial).is_some_and(|path| {
+                    let bucket = path.split('/').next().unwrap_or_default();
+                    guardrails.trail_resources.contain_bucket(bucket) || is_log_file_key(&path)
+                })
         }
         Service::Logs => {
             is_trail_resource
@@ -225,12 +227,6 @@ fn s3_path(denial: &Denial) -> Option<String> {
         let bucket = denial.record.parameter("bucketName")?;
         Some(format!("{bucket}/{}", denial.record.parameter("key").unwrap_or_default()))
     })
-}
-
-fn is_in_trail_bucket(path: &str, guardrails: &Guardrails) -> bool {
-    let bucket = path.split('/').next().unwrap_or_default();
-    let arn = format!("arn:aws:s3:::{bucket}");
-    Arn::parse(&arn).is_some_and(|parsed| guardrails.trail_resources.contain(&parsed, &arn))
 }
 
 /// Which calls make a role, or make one more powerful.

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use crate::{
-    case::{Arrival, Arrivals, Audience, Case, Told},
+    case::{Arrival, Arrivals, Audience, Case, KEPT, Told},
     denial::Denial,
     diagnose::Diagnosed,
     diagnosis::Response,
@@ -401,7 +401,7 @@ impl<'a> Opening<'a> {
             storm.told.updated_at = self.now.seconds();
         }
         if storm.held > was_held || takes_over {
-            self.changes.push(change(&key, version, &storm, Some(self.now.seconds() + 90 * 24 * 3600)));
+            self.changes.push(change(&key, version, &storm, Some(self.now.seconds() + KEPT)));
         }
         match (takes_over, updates) {
             (true, _) => self.tell.push(Tell::Storm(storm)),
@@ -429,8 +429,8 @@ fn change<T: Serialize>(key: &str, expected: Option<u64>, body: &T, expires: Opt
 pub fn told(found: &Found, key: &str, told: &Told) -> Option<Change> {
     let mut body: serde_json::Value = serde_json::from_str(&found.body).ok()?;
     *body.get_mut("told")? = serde_json::to_value(told).ok()?;
-    let expires = read::<Case>(found)
-        .map(|case| case.expires())
-        .or_else(|| read::<StormFile>(found).map(|storm| storm.opened_at + 90 * 24 * 3600));
+    // A case counts from its last denial; a storm has only its beginning.
+    let since = body.get("seen_at").or_else(|| body.get("opened_at")).and_then(serde_json::Value::as_i64);
+    let expires = since.map(|since| since + KEPT);
     Some(Change { key: key.to_owned(), expected: Some(found.version), body: body.to_string(), expires })
 }

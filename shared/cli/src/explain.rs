@@ -71,7 +71,7 @@ pub fn run(arguments: &Explain) -> ExitCode {
 }
 
 /// Guardrails that can't be read stop everything: explaining without them would offer what they forbid.
-fn guardrails(path: &Path) -> Result<Guardrails, String> {
+pub fn guardrails(path: &Path) -> Result<Guardrails, String> {
     let name = visible(&path.to_string_lossy());
     let json =
         std::fs::read_to_string(path).map_err(|error| format!("--guardrails {name}: {}", unopened(&error, path)))?;

@@ -10,7 +10,7 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-use access::notice::text::Style;
+use access::notice::{is_hidden, text::Style};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
@@ -54,7 +54,7 @@ pub fn visible(text: &str) -> String {
             out.push('…');
             break;
         }
-        if character.is_control() || is_invisible(character) {
+        if is_hidden(character) {
             let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
         } else {
             out.push(character);
@@ -63,22 +63,13 @@ pub fn visible(text: &str) -> String {
     out
 }
 
-/// Characters that show nothing, or turn the direction of what follows.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
-            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'
-    )
-}
-
 /// JSON on one line. serde escapes what JSON demands; this escapes what terminals obey, too.
 struct Visible;
 
 impl Formatter for Visible {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some(at) = rest.find(|c: char| c.is_control() || is_invisible(c)) {
+        while let Some(at) = rest.find(is_hidden) {
             let (plain, hidden) = rest.split_at(at);
             writer.write_all(plain.as_bytes())?;
             let mut hidden = hidden.chars();

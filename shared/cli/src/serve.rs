@@ -8,8 +8,7 @@ mod folder;
 mod pages;
 
 use std::{
-    io::IsTerminal,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -27,8 +26,9 @@ use triage::{
 };
 
 use crate::{
-    args,
+    args, explain,
     input::{self, What},
+    output::{self, visible},
 };
 
 /// How long one batch may take; only a folder's disk can make it wait.
@@ -46,13 +46,7 @@ pub struct Machine {
 /// What became of one input.
 #[derive(Debug, Default)]
 pub struct Taken {
-    received: u64,
-    posted: u64,
-    joined: u64,
-    duplicate: u64,
-    held: u64,
-    ignored: u64,
-    failed: u64,
+    report: Report,
     /// What could not be read, each in a sentence.
     failures: Vec<String>,
 }
@@ -68,7 +62,7 @@ pub fn run(args: &args::Serve) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("trailpass: {why}");
+            eprintln!("trailpass: {}", visible(&why));
             ExitCode::FAILURE
         }
     }
@@ -82,14 +76,11 @@ async fn serve(args: &args::Serve) -> Result<(), String> {
             args.listen
         ));
     }
-    let guardrails = args.guardrails.as_deref().map(read_guardrails).transpose()?.unwrap_or_default();
+    let guardrails = args.guardrails.as_deref().map(explain::guardrails).transpose()?.unwrap_or_default();
     let store = EmbeddedStore::open(&args.data).map_err(|e| e.to_string())?;
     let listener = TcpListener::bind(args.listen).await.map_err(|e| format!("can't listen on {}: {e}", args.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?.to_string();
-    let style = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        true => Style::Colour,
-        false => Style::Plain,
-    };
+    let style = output::style();
     let machine = Arc::new(Machine {
         triage: Triage {
             store,
@@ -109,7 +100,7 @@ async fn serve(args: &args::Serve) -> Result<(), String> {
     if let Some(folder) = &args.events {
         let (files, taken) = known.play(folder, &machine).await?;
         eprintln!("Played {files} files from {}: {taken}.", folder.display());
-        if taken.posted == 0 && taken.duplicate > 0 {
+        if taken.report.count(Metric::Posted) == 0 && taken.report.count(Metric::Duplicate) > 0 {
             eprintln!("They are known from an earlier run. To see them again: --data with a new folder.");
         }
     }
@@ -147,11 +138,6 @@ fn channels(args: &args::Serve, style: Style) -> Result<Vec<Channel>, String> {
     Ok(channels.collect())
 }
 
-fn read_guardrails(file: &Path) -> Result<Guardrails, String> {
-    let json = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
-    Guardrails::from_json(&json).map_err(|e| format!("{}: {e}", file.display()))
-}
-
 /// Milliseconds from the machine's clock to the one asked for.
 fn ahead_of(now: jiff::Timestamp) -> i64 {
     now.as_millisecond() - jiff::Timestamp::now().as_millisecond()
@@ -181,56 +167,31 @@ impl Machine {
             let rest = records.split_off(records.len().min(BATCH));
             let batch = std::mem::replace(&mut records, rest);
             let report = self.triage.handle_records(batch, SystemTime::now() + PATIENCE).await;
-            taken.add(&report);
+            taken.report.join(&report);
         }
         taken
     }
 }
 
 impl Taken {
-    fn add(&mut self, report: &Report) {
-        for (sum, metric) in [
-            (&mut self.received, Metric::Received),
-            (&mut self.posted, Metric::Posted),
-            (&mut self.joined, Metric::Joined),
-            (&mut self.duplicate, Metric::Duplicate),
-            (&mut self.held, Metric::Held),
-            (&mut self.ignored, Metric::Ignored),
-            (&mut self.failed, Metric::Failed),
-        ] {
-            *sum += report.count(metric);
-        }
-    }
-
     /// The sum of two inputs.
     fn join(&mut self, other: Self) {
-        let Self { received, posted, joined, duplicate, held, ignored, failed, failures } = other;
-        for (sum, more) in [
-            (&mut self.received, received),
-            (&mut self.posted, posted),
-            (&mut self.joined, joined),
-            (&mut self.duplicate, duplicate),
-            (&mut self.held, held),
-            (&mut self.ignored, ignored),
-            (&mut self.failed, failed),
-        ] {
-            *sum += more;
-        }
-        self.failures.extend(failures);
+        self.report.join(&other.report);
+        self.failures.extend(other.failures);
     }
 }
 
 impl std::fmt::Display for Taken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { received, posted, joined, duplicate, held, ignored, failed, failures } = self;
-        write!(f, "{received} records, {posted} new cases")?;
+        let count = |metric| self.report.count(metric);
+        write!(f, "{} records, {} new cases", count(Metric::Received), count(Metric::Posted))?;
         for (count, what) in [
-            (*joined, "joined an open case"),
-            (*duplicate, "known already"),
-            (*held, "held back in a storm"),
-            (*ignored, "ignored"),
-            (*failed, "failed"),
-            (failures.len() as u64, "unreadable"),
+            (count(Metric::Joined), "joined an open case"),
+            (count(Metric::Duplicate), "known already"),
+            (count(Metric::Held), "held back in a storm"),
+            (count(Metric::Ignored), "ignored"),
+            (count(Metric::Failed), "failed"),
+            (self.failures.len() as u64, "unreadable"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;

@@ -6,7 +6,10 @@ use super::{Found, read};
 use crate::{
     case::{Audience, Case, Told},
     denial::Denial,
-    notice::storm::{Storm, StormReason},
+    notice::{
+        Together,
+        storm::{Storm, StormReason},
+    },
     principal::PrincipalKind,
     scope,
 };
@@ -35,6 +38,13 @@ pub struct RecentCase {
     pub action: Option<String>,
     /// On what.
     pub resource: Option<String>,
+}
+
+impl RecentCase {
+    /// How it is named beside another.
+    pub fn beside(&self) -> Together {
+        Together { id: self.id.clone(), action: self.action.clone(), resource: self.resource.clone() }
+    }
 }
 
 /// What is remembered of an account.

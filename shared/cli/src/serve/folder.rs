@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{Machine, Taken};
+use crate::output::visible;
 
 /// How often the folder is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -43,7 +44,7 @@ impl Known {
             }
             if self.seen.insert(file.clone(), stamp) == Some(stamp) {
                 let taken = read(&file, machine).await;
-                eprintln!("{}: {taken}.", file.display());
+                eprintln!("{}: {taken}.", visible(&file.to_string_lossy()));
                 self.played.insert(file, stamp);
             }
         }
@@ -79,11 +80,12 @@ async fn read(file: &Path, machine: &Machine) -> Taken {
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
         Err(why) => {
-            eprintln!("{}: {why}", file.display());
+            eprintln!("{}: {why}", visible(&file.to_string_lossy()));
             return Taken { failures: vec![why.to_string()], ..Taken::default() };
         }
     };
     let taken = machine.take(&bytes).await;
-    taken.failures.iter().for_each(|failure| eprintln!("{}: {failure}", file.display()));
+    let name = visible(&file.to_string_lossy());
+    taken.failures.iter().for_each(|failure| eprintln!("{name}: {}", visible(failure)));
     taken
 }

@@ -6,14 +6,17 @@ use std::sync::Arc;
 
 use access::{
     case::Case,
-    diagnose::diagnose,
+    diagnose::Diagnosed,
     notice::{
-        CaseFacts, Notice, Together,
+        Notice, Together,
         html::{self, CaseRow, Doors, Row},
     },
-    triage::{StormFile, case_key},
+    triage::{PrincipalFile, RecentCase, StormFile, TOGETHER, case_key, principal_key},
 };
-use adapters::store::Document;
+use adapters::{
+    store::{Document, Store},
+    telemetry::Metric,
+};
 use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, Path, Request, State},
@@ -63,11 +66,12 @@ async fn guard(State(machine): State<Arc<Machine>>, request: Request, next: Next
 /// Takes denials in any form. 200: all was read; 422: some of it was not, which the answer says.
 async fn take(State(machine): State<Arc<Machine>>, body: Bytes) -> Response {
     let taken = machine.take(&body).await;
-    let is_whole = taken.failures.is_empty() && taken.failed == 0;
+    let count = |metric| taken.report.count(metric);
+    let is_whole = taken.failures.is_empty() && count(Metric::Failed) == 0;
     let status = if is_whole { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let answer = json!({
-        "received": taken.received, "posted": taken.posted, "joined": taken.joined, "duplicate": taken.duplicate,
-        "held": taken.held, "ignored": taken.ignored, "failed": taken.failed, "unreadable": taken.failures,
+        "received": count(Metric::Received), "posted": count(Metric::Posted), "joined": count(Metric::Joined), "duplicate": count(Metric::Duplicate),
+        "held": count(Metric::Held), "ignored": count(Metric::Ignored), "failed": count(Metric::Failed), "unreadable": taken.failures,
     });
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{answer}\n")).into_response()
 }
@@ -78,8 +82,7 @@ async fn index(State(machine): State<Arc<Machine>>) -> Response {
         (Err(why), _) | (_, Err(why)) => return unavailable(&why.to_string()),
     };
     let setting = &machine.triage.setting;
-    let diagnosed: Vec<_> =
-        cases.iter().map(|case| diagnose(case.record.clone(), setting, case.has_open_case)).collect();
+    let diagnosed: Vec<_> = cases.iter().map(|case| case.diagnosed(setting)).collect();
     let began: Vec<_> = storms.iter().map(StormFile::began).collect();
     let storms: Vec<_> = storms.iter().zip(&began).map(|(storm, began)| storm.storm(began)).collect();
     let rows = cases.iter().zip(&diagnosed).map(|(case, diagnosed)| {
@@ -93,43 +96,30 @@ async fn index(State(machine): State<Arc<Machine>>) -> Response {
 }
 
 async fn case(State(machine): State<Arc<Machine>>, Path(id): Path<String>) -> Response {
-    let key = case_key(&id);
-    let found = match machine.triage.store.all(&key) {
-        Ok(found) => read::<Case>(&found).into_iter().find(|case| case.id == id),
+    // No id of ours is longer, and a store takes no key of any length.
+    let key = case_key(&id.chars().take(64).collect::<String>());
+    let found = match machine.triage.store.read(&[key]).await {
+        Ok(found) => read::<Case>(&found).pop(),
         Err(why) => return unavailable(&why.to_string()),
     };
     let Some(case) = found else { return (StatusCode::NOT_FOUND, "there is no such case\n").into_response() };
-    let diagnosed = diagnose(case.record.clone(), &machine.triage.setting, case.has_open_case);
-    let together = together(&machine, &case);
+    let diagnosed = case.diagnosed(&machine.triage.setting);
+    let together = together(&machine, &case, &diagnosed).await;
     let notice = Notice {
         diagnosis: &diagnosed.diagnosis,
         call: &diagnosed.call(),
-        case: Some(CaseFacts {
-            id: &case.id,
-            count: case.count,
-            first_seen: &case.first_seen,
-            last_seen: &case.last_seen,
-            sessions: &case.sessions,
-            source_ips: &case.source_ips,
-            linked: case.linked.as_deref(),
-            together: &together,
-            page_url: None,
-        }),
+        case: Some(case.facts(&together, None)),
         grant_mode: machine.triage.setting.mode,
     };
     page(StatusCode::OK, html::page(&notice))
 }
 
 /// The principal's other cases of about the same time, as its own file lists them.
-fn together(machine: &Machine, case: &Case) -> Vec<Together> {
-    let files = machine.triage.store.all("PRINCIPAL#").unwrap_or_default();
-    let files = read::<access::triage::PrincipalFile>(&files);
-    let of_case = files.iter().find(|file| file.recent.iter().any(|recent| recent.id == case.id));
-    let near = of_case
-        .into_iter()
-        .flat_map(|file| &file.recent)
-        .filter(|recent| recent.id != case.id && (recent.opened_at - case.opened_at).abs() < access::triage::TOGETHER);
-    near.map(|r| Together { id: r.id.clone(), action: r.action.clone(), resource: r.resource.clone() }).collect()
+async fn together(machine: &Machine, case: &Case, diagnosed: &Diagnosed) -> Vec<Together> {
+    let files = machine.triage.store.read(&[principal_key(&diagnosed.denial)]).await.unwrap_or_default();
+    let recent = read::<PrincipalFile>(&files).into_iter().flat_map(|file| file.recent);
+    let is_near = |r: &RecentCase| r.id != case.id && (r.opened_at - case.opened_at).abs() < TOGETHER;
+    recent.filter(is_near).map(|r| r.beside()).collect()
 }
 
 fn read<T: serde::de::DeserializeOwned>(documents: &[Document]) -> Vec<T> {
