@@ -14,7 +14,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use access::{diagnose::Setting, event::Record, grant::GrantMode, guardrails::Guardrails, notice::text::Style};
+use access::{diagnose::Setting, event::Record, grant::GrantMode, notice::text::Style};
 use adapters::{
     store::embedded::EmbeddedStore,
     telemetry::{self, Metric},
