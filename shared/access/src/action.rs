@@ -1,5 +1,7 @@
 //! IAM actions: what is known of CloudTrail's own, how an event's name becomes an action, what its resource looks like.
 
+use std::cmp::Ordering;
+
 use crate::{
     arn::Arn,
     diagnosis::{
@@ -94,11 +96,18 @@ pub fn all() -> &'static [CloudTrailAction] {
 
 /// A CloudTrail action by its name. IAM compares actions without regard to case, so a lookup must, too.
 pub fn find(action: &str) -> Option<&'static CloudTrailAction> {
-    let lower = |s: &'static str| s.bytes().map(|b| b.to_ascii_lowercase());
-    ACTIONS
-        .binary_search_by(|known| lower(known.name).cmp(action.bytes().map(|b| b.to_ascii_lowercase())))
-        .ok()
-        .and_then(|at| ACTIONS.get(at))
+    ACTIONS.binary_search_by(|known| ignoring_case(known.name, action)).ok().and_then(|at| ACTIONS.get(at))
+}
+
+/// Where a text sorts beside another, capitals or not.
+fn ignoring_case(one: &str, other: &str) -> Ordering {
+    for (one, other) in one.bytes().zip(other.bytes()) {
+        let order = one.to_ascii_lowercase().cmp(&other.to_ascii_lowercase());
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    one.len().cmp(&other.len())
 }
 
 /// The services whose permissions CloudTrail's own documentation asks for somewhere: trails, Lake, Config and
@@ -129,11 +138,6 @@ pub fn risk(action: &str) -> Option<Risk> {
 /// The risk of an action that is not CloudTrail's.
 pub fn companion_risk(action: &str) -> Option<Risk> {
     COMPANIONS.contains(&service(action)).then_some(Sensitive)
-}
-
-/// An action in the table's spelling, if it is there.
-pub fn canonical(action: &str) -> String {
-    find(action).map_or(action, |known| known.name).to_owned()
 }
 
 /// `cloudtrail` of `cloudtrail:GetTrail`.
@@ -179,7 +183,7 @@ pub fn of_event(event_source: &str, event_name: &str) -> Option<String> {
         ("s3", "PutBucketReplication") => "PutReplicationConfiguration",
         _ => event_name,
     };
-    Some(canonical(&format!("{service}:{operation}")))
+    Some(format!("{service}:{operation}"))
 }
 
 impl ResourceType {

@@ -3,6 +3,8 @@
 //! Every ARN that leaves Trailpass was either in the record or is built here from parts that were.
 //! Shape: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
+use memchr::memchr;
+
 /// The parts of an ARN, borrowed from its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arn<'a> {
@@ -21,15 +23,15 @@ pub struct Arn<'a> {
 impl<'a> Arn<'a> {
     /// Reads a whole text as an ARN; `None` for anything else, white space and control characters included.
     pub fn parse(text: &'a str) -> Option<Self> {
-        if text.len() > 2048 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        // Most texts that are asked about are ARNs, and there are dozens a denial: no early end, so that it is one quick pass.
+        let is_graphic = text.bytes().fold(true, |so_far, byte| so_far & byte.is_ascii_graphic());
+        if text.len() > 2048 || !is_graphic {
             return None;
         }
-        let mut parts = text.splitn(6, ':');
-        let (Some("arn"), Some(partition), Some(service), Some(region), Some(account), Some(resource)) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return None;
-        };
+        let (partition, rest) = until_colon(text.strip_prefix("arn:")?)?;
+        let (service, rest) = until_colon(rest)?;
+        let (region, rest) = until_colon(rest)?;
+        let (account, resource) = until_colon(rest)?;
         let word = |s: &str| s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         let legal = partition.starts_with("aws")
             && word(partition)
@@ -55,6 +57,11 @@ impl<'a> Arn<'a> {
         let path = if path.is_empty() { "/" } else { self.resource.get(kind.len()..kind.len() + 1 + path.len())? };
         (!name.is_empty()).then_some((kind, path, name))
     }
+}
+
+fn until_colon(text: &str) -> Option<(&str, &str)> {
+    let at = memchr(b':', text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// Twelve digits.

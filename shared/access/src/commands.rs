@@ -32,13 +32,31 @@ pub struct Commands {
     pub terraform: Option<String>,
 }
 
+/// What is asked for. A notice in text shows the shell's alone, and has microseconds for everything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Everything,
+    ShellOnly,
+}
+
+impl Wanted {
+    fn template(self, write: impl FnOnce() -> Option<String>) -> Option<String> {
+        if self == Self::Everything { write() } else { None }
+    }
+}
+
 impl Commands {
     /// Writes the commands of a remedy.
     pub fn of(remedy: &Remedy) -> Self {
-        Self::known(remedy).unwrap_or(Self { aws_cli: None, cloudformation: None, terraform: None })
+        Self::known(remedy, Wanted::Everything).unwrap_or(Self { aws_cli: None, cloudformation: None, terraform: None })
     }
 
-    fn known(remedy: &Remedy) -> Option<Self> {
+    /// Writes the shell's alone.
+    pub fn for_shell(remedy: &Remedy) -> Option<String> {
+        Self::known(remedy, Wanted::ShellOnly)?.aws_cli
+    }
+
+    fn known(remedy: &Remedy, wanted: Wanted) -> Option<Self> {
         let named = match remedy.policy_arn.as_deref() {
             Some(arn) => Some(NamedPolicy::of(arn)?),
             None => None,
@@ -47,21 +65,23 @@ impl Commands {
             return None;
         }
         match remedy.kind {
-            RemedyKind::AttachManagedPolicy => attach_managed_policy(remedy, named?),
-            RemedyKind::PutInlinePolicy => put_inline_policy(remedy),
-            RemedyKind::ChangePermissionSet => change_permission_set(remedy, named),
-            RemedyKind::CreateCrossAccountRole => create_role(remedy),
+            RemedyKind::AttachManagedPolicy => attach_managed_policy(remedy, named?, wanted),
+            RemedyKind::PutInlinePolicy => put_inline_policy(remedy, wanted),
+            RemedyKind::ChangePermissionSet => change_permission_set(remedy, named, wanted),
+            RemedyKind::CreateCrossAccountRole => create_role(remedy, wanted),
             RemedyKind::PutResourcePolicy
             | RemedyKind::UpdateBucketPolicy
             | RemedyKind::UpdateTopicPolicy
             | RemedyKind::UpdateKeyPolicy
-            | RemedyKind::ChangeTrustPolicy => change_document(remedy),
+            | RemedyKind::ChangeTrustPolicy => change_document(remedy, wanted),
             RemedyKind::UpdateLogRole if remedy.policy.as_ref().is_some_and(grants_to_holder) => {
-                put_inline_policy(remedy)
+                put_inline_policy(remedy, wanted)
             }
             // A trust and permissions together are a whole role, to be made.
-            RemedyKind::UpdateLogRole if remedy.policy.as_ref().is_some_and(is_whole_role) => create_role(remedy),
-            RemedyKind::UpdateLogRole => change_document(remedy),
+            RemedyKind::UpdateLogRole if remedy.policy.as_ref().is_some_and(is_whole_role) => {
+                create_role(remedy, wanted)
+            }
+            RemedyKind::UpdateLogRole => change_document(remedy, wanted),
             RemedyKind::CreateServiceLinkedRole => Some(Self {
                 aws_cli: Some(shell::service_linked_role()),
                 cloudformation: Some(yaml::service_linked_role()),
@@ -85,41 +105,41 @@ impl Commands {
 
 /// CloudFormation attaches a managed policy only to what the same template makes, so it can't say this.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html>
-fn attach_managed_policy(remedy: &Remedy, named: NamedPolicy) -> Option<Commands> {
+fn attach_managed_policy(remedy: &Remedy, named: NamedPolicy, wanted: Wanted) -> Option<Commands> {
     let entity = Entity::editable(&remedy.target)?;
     let NamedPolicy::Iam { arn, .. } = named else { return None };
     Some(Commands {
         aws_cli: Some(shell::attach(entity, arn)),
         cloudformation: None,
-        terraform: Some(hcl::attach(entity, arn)),
+        terraform: wanted.template(|| Some(hcl::attach(entity, arn))),
     })
 }
 
-fn put_inline_policy(remedy: &Remedy) -> Option<Commands> {
+fn put_inline_policy(remedy: &Remedy, wanted: Wanted) -> Option<Commands> {
     let entity = Entity::editable(&remedy.target)?;
     let policy = remedy.policy.as_ref().filter(|policy| grants_to_holder(policy))?;
     let name = inline_policy_name(policy);
     Some(Commands {
         aws_cli: Some(shell::put_inline(entity, &name, &policy.statements)),
-        cloudformation: yaml::put_inline(entity, &name, policy),
-        terraform: Some(hcl::put_inline(entity, &name, policy)),
+        cloudformation: wanted.template(|| yaml::put_inline(entity, &name, policy)),
+        terraform: wanted.template(|| Some(hcl::put_inline(entity, &name, policy))),
     })
 }
 
 /// The template that made a permission set owns it whole, so CloudFormation is left out.
-fn change_permission_set(remedy: &Remedy, named: Option<NamedPolicy>) -> Option<Commands> {
+fn change_permission_set(remedy: &Remedy, named: Option<NamedPolicy>, wanted: Wanted) -> Option<Commands> {
     let name = subject::permission_set(&remedy.target)?;
     match (&remedy.policy, named) {
         (Some(policy), None) => grants_to_holder(policy).then(|| Commands {
             aws_cli: Some(merge::permission_set(name, &policy.statements)),
             cloudformation: None,
-            terraform: hcl::statements_to_merge("the permission set's inline policy", policy),
+            terraform: wanted.template(|| hcl::statements_to_merge("the permission set's inline policy", policy)),
         }),
         // A policy of the account's own would have to exist in every account that the set is provisioned to.
         (None, Some(NamedPolicy::Iam { arn, is_aws: true })) => Some(Commands {
             aws_cli: Some(merge::attach_to_permission_set(name, arn)),
             cloudformation: None,
-            terraform: Some(hcl::attach_to_permission_set(name, arn)),
+            terraform: wanted.template(|| Some(hcl::attach_to_permission_set(name, arn))),
         }),
         _ => None,
     }
@@ -130,7 +150,7 @@ fn is_whole_role(policy: &PolicyDocument) -> bool {
     (1..policy.statements.len()).contains(&trusts)
 }
 
-fn create_role(remedy: &Remedy) -> Option<Commands> {
+fn create_role(remedy: &Remedy, wanted: Wanted) -> Option<Commands> {
     let role = Entity::editable(&remedy.target).filter(|entity| entity.kind == EntityKind::Role)?;
     let (trust, permissions): (Vec<_>, Vec<_>) =
         remedy.policy.as_ref()?.statements.iter().partition(|statement| statement.trustee.is_some());
@@ -140,13 +160,13 @@ fn create_role(remedy: &Remedy) -> Option<Commands> {
     let name = "TrailpassCloudTrailAccess";
     is_whole.then(|| Commands {
         aws_cli: Some(shell::create_role(role, &trust, name, &permissions)),
-        cloudformation: yaml::create_role(role, &trust, name, &permissions),
-        terraform: Some(hcl::create_role(role, &trust, name, &permissions)),
+        cloudformation: wanted.template(|| yaml::create_role(role, &trust, name, &permissions)),
+        terraform: wanted.template(|| Some(hcl::create_role(role, &trust, name, &permissions))),
     })
 }
 
 /// Statements for a document that its API replaces as a whole. Without statements the document is shown.
-fn change_document(remedy: &Remedy) -> Option<Commands> {
+fn change_document(remedy: &Remedy, wanted: Wanted) -> Option<Commands> {
     let holder = Holder::of(remedy)?;
     let fits_kind = match remedy.kind {
         RemedyKind::UpdateBucketPolicy => matches!(holder, Holder::Bucket(_)),
@@ -176,10 +196,10 @@ fn change_document(remedy: &Remedy) -> Option<Commands> {
     is_whole.then(|| Commands {
         aws_cli: Some(merge::document(&holder, &policy.statements)),
         cloudformation: match holder {
-            Holder::Bucket(bucket) => yaml::bucket_policy(bucket, policy),
+            Holder::Bucket(bucket) => wanted.template(|| yaml::bucket_policy(bucket, policy)),
             _ => None,
         },
-        terraform: hcl::statements_to_merge(owner, policy),
+        terraform: wanted.template(|| hcl::statements_to_merge(owner, policy)),
     })
 }
 

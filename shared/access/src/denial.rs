@@ -159,7 +159,7 @@ impl Denial {
         let wording = Wording::of(message, sentence.as_ref());
         let action = sentence
             .as_ref()
-            .map(|sentence| action::canonical(&sentence.action))
+            .map(|sentence| sentence.action.clone())
             .or_else(|| action::of_event(source, record.event_name.as_deref()?));
         let is_through_cloudtrail = record.user_identity.as_ref().and_then(|i| i.invoked_by.as_deref())
             == Some("cloudtrail.amazonaws.com")
@@ -174,8 +174,8 @@ impl Denial {
         let operation = sentence.as_ref().and_then(|s| s.operation.as_deref()).or_else(|| operation(text));
         let action = sentence
             .as_ref()
-            .map(|sentence| action::canonical(&sentence.action))
-            .or_else(|| action::find(&format!("cloudtrail:{}", operation?)).map(|known| known.name.to_owned()));
+            .map(|sentence| sentence.action.clone())
+            .or_else(|| Some(format!("cloudtrail:{}", operation?)).filter(|action| action::find(action).is_some()));
         let refusal = match &sentence {
             Some(_) => Refusal::AccessDenied,
             None => Refusal::of(code, Some(text), true),
@@ -207,6 +207,8 @@ impl Denial {
     ) -> Self {
         let cause = Cause::of(refusal, sentence.as_ref());
         let known = action.as_deref().and_then(action::find);
+        // In the table's spelling, if it is there.
+        let action = known.map(|known| known.name.to_owned()).or(action);
         let mut denial = Self {
             known,
             risk: known.map(|known| known.risk).or_else(|| action::companion_risk(action.as_deref()?)),

@@ -18,6 +18,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
+
 use crate::arn::Arn;
 use crate::diagnosis::{Effect, PolicyType};
 
@@ -39,8 +41,7 @@ pub struct Sentence {
     pub reason: Reason,
     /// The denying policy: a legal ARN that is surely whole, else `None`.
     pub policy_arn: Option<String>,
-    /// How many things behind the verb look like a reason clause. More than one: somebody may have written
-    /// one of them.
+    /// How many things behind the verb look like a reason clause. More than one: somebody may have written one of them.
     pub clauses: usize,
     /// The API operation, where the wrapping of a tool or an SDK names it.
     pub operation: Option<String>,
@@ -73,7 +74,8 @@ pub fn parse(message: &str) -> Option<Sentence> {
     // whose name can hold no space; behind it stands the resource, which can hold anything. Taking the last
     // would let a resource's name choose the principal and the action.
     let (before, said) = text.split_once("is not authorized to perform:")?;
-    let clauses = said.lower.matches("because ").count() + said.lower.matches("with an explicit deny").count();
+    let count = |words: &str| memmem::find_iter(said.lower.as_bytes(), words).count();
+    let clauses = count("because ") + count("with an explicit deny");
     let (principal, quote) = principal(before);
     let (said, end) = without_tail(said, quote, message.len() >= CUT_AT);
     let said = said.trim_start();
@@ -214,8 +216,7 @@ fn reason_clause(text: Text<'_>, end: End) -> Result<(Reason, Option<&str>), NoC
     Ok((clause(Effect::Unknown, Some(PolicyType::ResourceBasedPolicy)), None))
 }
 
-/// Behind "because no ": "KIND allows the ACTION action". The action may be any word: AWS's own page has a
-/// slip of the pen there, and the sentence has named it before.
+/// Behind "because no ": "KIND allows the ACTION action". The action may be any word: AWS's page has a slip of the pen.
 fn implicit(text: &str) -> Result<Option<PolicyType>, NoClause> {
     let (policy_type, text) = kind(text)?;
     let text = expect(text, " allow")?;
@@ -422,8 +423,7 @@ fn without_parenthesis<'t>(text: Text<'t>, opening: &str) -> Text<'t> {
     }
 }
 
-/// Where one of the words, each with a space in front, stands last. Going from space to space is cheaper than
-/// to set up the standard search for texts as short as these.
+/// Where one of the words, each with a space in front, stands last. Texts are too short for a real search to pay.
 fn last(text: &str, words: &[&str]) -> Option<usize> {
     let begins = |at: &usize| text.get(*at..).is_some_and(|rest| words.iter().any(|words| rest.starts_with(words)));
     let spaces = text.bytes().enumerate().filter(|(_, byte)| *byte == b' ').map(|(at, _)| at);
@@ -475,7 +475,7 @@ impl Text<'_> {
     }
 
     fn split_once(self, words: &str) -> Option<(Self, Self)> {
-        let (front, rest) = self.split_at(self.lower.find(words)?)?;
+        let (front, rest) = self.split_at(memmem::find(self.lower.as_bytes(), words.as_bytes())?)?;
         Some((front, rest.strip_prefix(words)?))
     }
 

@@ -87,8 +87,8 @@ impl Storm<'_> {
     pub fn text(&self, style: Style) -> String {
         let mut page = Page::new(style);
         page.headline(self.label(), self.response(), shown(&format!("{}.", self.headline()), escape::SENTENCE));
-        page.item("Who", &self.who());
-        page.item("Since", &escape::time(self.opened_at));
+        page.item("Who", self.who());
+        page.item("Since", escape::time(self.opened_at));
         page.item("Why", self.why());
         page.item("Check", self.advice());
         page.item("Now", "They are counted and kept, and nobody is told of each. This notice stands for all of them.");

@@ -7,6 +7,8 @@
 
 use std::fmt::Write;
 
+use memchr::memchr_iter;
+
 use self::page::MARGIN;
 pub(super) use self::page::Page;
 use super::{Notice, advice, escape, escape::shown, facts, policy, words};
@@ -35,16 +37,25 @@ pub fn write(notice: &Notice<'_>, style: Style) -> String {
     let mut page = Page::new(style);
     page.headline(words::shout(diagnosis.response), diagnosis.response, shown(&diagnosis.summary, escape::SENTENCE));
 
-    page.item("Who", &facts::who(diagnosis));
-    page.more(&facts::client(notice));
+    page.item("Who", facts::who(diagnosis));
+    page.more(facts::client(notice));
     what(&mut page, notice);
-    page.item("Where", &place(notice));
-    page.item("Why", &facts::why(notice));
+    let time = diagnosis.event_time.as_deref().map(escape::time);
+    page.item(
+        "Where",
+        format_args!(
+            "Region {}, account {}, at {}",
+            facts::fact(diagnosis.region.as_deref(), escape::SHORT),
+            facts::fact(diagnosis.account_id.as_deref(), escape::SHORT),
+            time.as_deref().unwrap_or("a time that is not in the record"),
+        ),
+    );
+    page.item("Why", facts::why(notice));
     if diagnosis.cause.effect == Effect::Unknown
         && diagnosis.response != Response::Ignore
         && let Some(sentence) = notice.call.error_message.as_deref().filter(|text| !text.trim().is_empty())
     {
-        page.more(&format!("AWS's words, of which callers write parts: \"{}\"", shown(sentence, 400)));
+        page.more(format_args!("AWS's words, of which callers write parts: \"{}\"", shown(sentence, 400)));
     }
     page.gap();
     if diagnosis.response == Response::RaiseAlarm {
@@ -59,8 +70,15 @@ pub fn write(notice: &Notice<'_>, style: Style) -> String {
     case(&mut page, notice);
     // A link is never broken: it is there to be clicked.
     page.item("Docs", diagnosis.documentation);
-    page.item("Rule", &format!("{}, {}", diagnosis.rule.id(), diagnosis.rule.title()));
-    page.item("Record", &record(notice));
+    page.item("Rule", format_args!("{}, {}", diagnosis.rule.id(), diagnosis.rule.title()));
+    page.item(
+        "Record",
+        format_args!(
+            "event {}, request {}",
+            facts::fact(diagnosis.event_id.as_deref(), escape::SHORT),
+            facts::fact(notice.call.request_id.as_deref(), escape::SHORT),
+        ),
+    );
     page.out
 }
 
@@ -71,43 +89,27 @@ fn what(page: &mut Page, notice: &Notice<'_>) {
     if !level.is_empty() {
         let _ = write!(line, " ({level})");
     }
-    page.item("What", &line);
-    let called = match (&notice.call.event_source, &notice.call.event_name) {
-        (Some(source), Some(name)) => {
-            // The action is not always the operation's name; where it is, saying it twice helps nobody.
-            let is_same = diagnosis.action.as_deref().is_some_and(|action| action.ends_with(name.as_str()));
-            (!is_same).then(|| format!("in the call {} of {}", shown(name, escape::NAME), shown(source, escape::NAME)))
-        }
-        _ => None,
-    };
-    if let Some(called) = called {
-        page.more(&called);
+    page.item("What", line);
+    if let (Some(source), Some(name)) = (&notice.call.event_source, &notice.call.event_name)
+        // The action is not always the operation's name; where it is, saying it twice helps nobody.
+        && !diagnosis.action.as_deref().is_some_and(|action| action.ends_with(name.as_str()))
+    {
+        page.more(format_args!("in the call {} of {}", shown(name, escape::NAME), shown(source, escape::NAME)));
     }
-    page.more(&match diagnosis.resource.as_deref() {
-        Some("*") => "on no resource in particular (*)".to_owned(),
-        None | Some("") => "on a resource that is not in the record".to_owned(),
-        Some(resource) => format!("on {}", shown(resource, escape::ARN)),
-    });
-}
-
-fn place(notice: &Notice<'_>) -> String {
-    let diagnosis = notice.diagnosis;
-    let time = diagnosis.event_time.as_deref().map(escape::time);
-    format!(
-        "Region {}, account {}, at {}",
-        facts::fact(diagnosis.region.as_deref(), escape::SHORT),
-        facts::fact(diagnosis.account_id.as_deref(), escape::SHORT),
-        time.as_deref().unwrap_or("a time that is not in the record"),
-    )
+    match diagnosis.resource.as_deref() {
+        Some("*") => page.more("on no resource in particular (*)"),
+        None | Some("") => page.more("on a resource that is not in the record"),
+        Some(resource) => page.more(format_args!("on {}", shown(resource, escape::ARN))),
+    }
 }
 
 fn alarm(page: &mut Page, notice: &Notice<'_>) {
     for (index, step) in advice::checks(notice.diagnosis).iter().enumerate() {
-        page.item(if index == 0 { "Check" } else { "" }, &format!("{}. {step}", index + 1));
+        page.item(if index == 0 { "Check" } else { "" }, format_args!("{}. {step}", index + 1));
     }
     // An alarm has nothing to paste: whoever has been fooled must at least have to look for the command.
     for remedy in notice.diagnosis.remedies.iter().take(3) {
-        page.item("If meant", &format!("{}. {}", advice::order(remedy), advice::reason(remedy)));
+        page.item("If meant", format_args!("{}. {}", advice::order(remedy), advice::reason(remedy)));
     }
     page.gap();
 }
@@ -120,9 +122,9 @@ fn fixes(page: &mut Page, notice: &Notice<'_>) {
         }
         return;
     };
-    page.item("Fix", &format!("{}.", advice::order(best)));
-    page.more(&advice::reason(best));
-    page.more(&advice::reach_and_risk(best));
+    page.item("Fix", format_args!("{}.", advice::order(best)));
+    page.more(advice::reason(best));
+    page.more(advice::reach_and_risk(best));
     if let Some(document) = &best.policy {
         page.gap();
         page.policy(document, facts::whole_at(notice));
@@ -131,8 +133,8 @@ fn fixes(page: &mut Page, notice: &Notice<'_>) {
     page.gap();
     for (index, remedy) in others.iter().take(8).enumerate() {
         // With its risk: the wider remedy is often the more dangerous one.
-        let line = format!("{}. {}", advice::order(remedy), advice::reach_and_risk(remedy));
-        page.item(if index == 0 { "Or" } else { "" }, &line);
+        let label = if index == 0 { "Or" } else { "" };
+        page.item(label, format_args!("{}. {}", advice::order(remedy), advice::reach_and_risk(remedy)));
     }
     if !others.is_empty() {
         page.gap();
@@ -140,11 +142,12 @@ fn fixes(page: &mut Page, notice: &Notice<'_>) {
 }
 
 fn command(page: &mut Page, notice: &Notice<'_>, remedy: &Remedy) {
-    let Some(command) = Commands::of(remedy).aws_cli else { return };
-    let lines = command.trim_end().lines().count();
+    let Some(command) = Commands::for_shell(remedy) else { return };
+    let command = command.trim_end();
+    let lines = 1 + memchr_iter(b'\n', command.as_bytes()).count();
     page.gap();
     if lines > COMMAND_LINES || command.len() > escape::COMMAND {
-        page.item("Run", &format!("A script of {lines} lines does it: {}.", facts::whole_at(notice)));
+        page.item("Run", format_args!("A script of {lines} lines does it: {}.", facts::whole_at(notice)));
         return;
     }
     page.label("Run");
@@ -153,11 +156,14 @@ fn command(page: &mut Page, notice: &Notice<'_>, remedy: &Remedy) {
         page.out.push_str("This is for doing it by hand; it then lasts until somebody takes it back:\n");
         page.out.push_str(MARGIN);
     }
-    for (index, line) in command.trim_end().split('\n').enumerate() {
-        if index > 0 {
+    let mut begin = 0;
+    for end in memchr_iter(b'\n', command.as_bytes()).chain([command.len()]) {
+        if begin > 0 {
             page.out.push_str(MARGIN);
         }
+        let line = command.get(begin..end).unwrap_or_default();
         let _ = writeln!(page.out, "{}", escape::exact(line, escape::COMMAND));
+        begin = end + 1;
     }
 }
 
@@ -167,37 +173,29 @@ fn case(page: &mut Page, notice: &Notice<'_>) {
     if let Some(counter) = facts::counter(notice) {
         let _ = write!(line, ": {counter}, first {}", escape::time(case.first_seen));
     }
-    page.item("Case", &line);
+    page.item("Case", line);
     if let Some(earlier) = case.linked {
-        page.more(&format!(
+        page.more(format_args!(
             "The same call was refused before for another reason (case {}): that was mended, and the next policy showed.",
             shown(earlier, escape::SHORT)
         ));
     }
     if case.sessions.len() > 1 {
-        page.more(&format!("Sessions seen: {}.", facts::list(case.sessions, 6)));
+        page.more(format_args!("Sessions seen: {}.", facts::list(case.sessions, 6)));
     }
     if case.source_ips.len() > 1 {
-        page.more(&format!("Addresses seen: {}.", facts::list(case.source_ips, 6)));
+        page.more(format_args!("Addresses seen: {}.", facts::list(case.source_ips, 6)));
     }
     for (index, other) in case.together.iter().take(6).enumerate() {
         let action = facts::fact(other.action.as_deref(), escape::NAME);
         let resource = facts::fact(other.resource.as_deref(), escape::NAME);
-        let line = format!("case {}: {action} on {resource}", shown(&other.id, escape::SHORT));
-        page.item(if index == 0 { "Also" } else { "" }, &line);
+        let label = if index == 0 { "Also" } else { "" };
+        page.item(label, format_args!("case {}: {action} on {resource}", shown(&other.id, escape::SHORT)));
     }
     if case.together.len() > 6 {
-        page.more(&format!("and {} more of this principal, within ten minutes", case.together.len() - 6));
+        page.more(format_args!("and {} more of this principal, within ten minutes", case.together.len() - 6));
     }
     if let Some(url) = case.page_url.and_then(escape::web_url) {
         page.item("Page", url);
     }
-}
-
-fn record(notice: &Notice<'_>) -> String {
-    format!(
-        "event {}, request {}",
-        facts::fact(notice.diagnosis.event_id.as_deref(), escape::SHORT),
-        facts::fact(notice.call.request_id.as_deref(), escape::SHORT),
-    )
 }

@@ -2,7 +2,9 @@
 //!
 //! Colours are written here and nowhere else, so that everything else may be taken for text.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
+
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::{Style, escape, policy};
 use crate::{diagnosis::Response, policy_document::PolicyDocument};
@@ -20,11 +22,13 @@ const POLICY_BYTES: usize = 12_000;
 pub(in crate::notice) struct Page {
     pub(in crate::notice) out: String,
     style: Style,
+    /// The answer at hand, before its lines are broken: one buffer for all of them.
+    answer: String,
 }
 
 impl Page {
     pub(in crate::notice) fn new(style: Style) -> Self {
-        Self { out: String::with_capacity(3_072), style }
+        Self { out: String::with_capacity(3_072), style, answer: String::with_capacity(512) }
     }
 
     pub(in crate::notice) fn headline(&mut self, label: &str, response: Response, text: escape::Shown<'_>) {
@@ -46,7 +50,7 @@ impl Page {
         }
         self.out.push_str(label);
         self.out.push_str(after);
-        wrap(&mut self.out, &text.to_string(), label.len() + 9, "");
+        self.answer(text, label.len() + 9, "");
         self.gap();
     }
 
@@ -61,17 +65,23 @@ impl Page {
         self.out.push_str(MARGIN.get(label.len()..).unwrap_or(" "));
     }
 
-    pub(in crate::notice) fn item(&mut self, label: &str, text: &str) {
+    pub(in crate::notice) fn item(&mut self, label: &str, text: impl Display) {
         if label.is_empty() {
             self.out.push_str(MARGIN)
         } else {
             self.label(label)
         }
-        wrap(&mut self.out, text, MARGIN.len(), MARGIN);
+        self.answer(text, MARGIN.len(), MARGIN);
     }
 
-    pub(in crate::notice) fn more(&mut self, text: &str) {
+    pub(in crate::notice) fn more(&mut self, text: impl Display) {
         self.item("", text);
+    }
+
+    fn answer(&mut self, text: impl Display, column: usize, margin: &str) {
+        self.answer.clear();
+        let _ = write!(self.answer, "{text}");
+        wrap(&mut self.out, &self.answer, column, margin);
     }
 
     /// An empty line, never two.
@@ -86,44 +96,38 @@ impl Page {
         let start = self.out.len();
         policy::write(&mut self.out, document, MARGIN);
         let written = self.out.get(start..).unwrap_or_default();
-        let is_long = |(index, (at, _)): &(usize, (usize, &str))| *index >= POLICY_LINES || *at > POLICY_BYTES;
-        let breaks: usize = written.matches('\n').count();
-        let cut =
-            written.match_indices('\n').enumerate().find(is_long).map(|(index, (at, _))| (start + at, breaks - index));
-        if let Some((at, rest)) = cut {
-            let end = self.out.floor_char_boundary(at.min(start + POLICY_BYTES));
+        let breaks = memchr_iter(b'\n', written.as_bytes());
+        let total = breaks.clone().count();
+        let is_long = |(index, at): &(usize, usize)| *index >= POLICY_LINES || *at > POLICY_BYTES;
+        // The search is for the few that are long.
+        if (total > POLICY_LINES || written.len() > POLICY_BYTES)
+            && let Some((index, at)) = breaks.enumerate().find(is_long)
+        {
+            let end = self.out.floor_char_boundary(start + at.min(POLICY_BYTES));
             self.out.truncate(end);
-            let _ = write!(self.out, "\n{MARGIN}… {rest} more lines: {whole}");
+            let _ = write!(self.out, "\n{MARGIN}… {} more lines: {whole}", total - index);
         }
         self.out.push('\n');
     }
 }
 
 /// Breaks at spaces; a word that is longer than a line (an ARN, a link) stays whole, so that it can be copied.
-/// One walk over the bytes: a character is counted at its first byte.
 fn wrap(out: &mut String, text: &str, mut column: usize, margin: &str) {
-    let (mut line, mut word, mut width) = (0, 0, 0);
-    if column + text.len() <= WIDTH {
-        out.push_str(text);
+    let mut rest = text;
+    while column + rest.len() > WIDTH {
+        let mut behind = rest.chars();
+        // The first character that the line has no room for; a space there is a place to break, too.
+        if behind.nth(WIDTH.saturating_sub(column)).is_none() {
+            break;
+        }
+        let (near, far) = rest.split_at(rest.len() - behind.as_str().len());
+        let space = memrchr(b' ', near.as_bytes()).or_else(|| memchr(b' ', far.as_bytes()).map(|at| near.len() + at));
+        let Some((line, next)) = space.and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?))) else { break };
+        out.push_str(line);
         out.push('\n');
-        return;
+        out.push_str(margin);
+        (rest, column) = (next, margin.len());
     }
-    for (at, &byte) in text.as_bytes().iter().enumerate() {
-        if byte == b' ' {
-            (word, width) = (at + 1, 0);
-        } else if byte & 0xc0 != 0x80 {
-            width += 1;
-        }
-        if byte & 0xc0 != 0x80 {
-            column += 1;
-        }
-        if column > WIDTH && word > line {
-            out.push_str(text.get(line..word - 1).unwrap_or_default());
-            out.push('\n');
-            out.push_str(margin);
-            (line, column) = (word, margin.len() + width);
-        }
-    }
-    out.push_str(text.get(line..).unwrap_or_default());
+    out.push_str(rest);
     out.push('\n');
 }
