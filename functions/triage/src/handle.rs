@@ -256,7 +256,7 @@ impl<S: Store> Triage<S> {
     async fn settle(&self, planned: Planned, telling: &Telling<'_>, report: &mut Report) {
         let mut failed = false;
         for tell in &planned.tell {
-            failed |= !self.tell(tell, telling).await;
+            failed |= !self.tell(tell, &planned.changes, telling).await;
         }
         for (arrival, outcome) in planned.outcomes {
             // A message whose notice did not go out comes again; its denials are in the case by then, and count as duplicates.
@@ -275,7 +275,9 @@ impl<S: Store> Triage<S> {
     }
 
     /// Tells, and records that it was told. `false`: the notice is still pending.
-    async fn tell(&self, tell: &Tell, telling: &Telling<'_>) -> bool {
+    ///
+    /// What was `written` a moment ago is most likely still so: the document is only read again if somebody came between.
+    async fn tell(&self, tell: &Tell, written: &[Change], telling: &Telling<'_>) -> bool {
         let (key, outcome) = match tell {
             Tell::Case(case, beside) => {
                 let thread = self.thread(case.shown_under.as_deref()).await;
@@ -292,9 +294,16 @@ impl<S: Store> Triage<S> {
             }
         };
         let is_sent = outcome.notice == access::case::NoticeState::Sent;
+        let mut known = written.iter().find(|change| change.key == key).map(Change::written);
         for attempt in 0..TRIES {
-            let Ok(documents) = self.read(std::slice::from_ref(&key)).await else { break };
-            let Some(change) = documents.get(&key).and_then(|found| triage::told(found, &key, &outcome)) else { break };
+            let found = match known.take() {
+                Some(found) => Some(found),
+                None => match self.read(std::slice::from_ref(&key)).await {
+                    Ok(mut documents) => documents.remove(&key),
+                    Err(_) => break,
+                },
+            };
+            let Some(change) = found.and_then(|found| triage::told(&found, &key, &outcome)) else { break };
             match self.commit(&[change]).await {
                 Ok(Committed::Yes) => return is_sent,
                 Ok(Committed::Conflict) => tokio::time::sleep(back_off(attempt)).await,

@@ -65,6 +65,13 @@ pub struct Change {
     pub expires: Option<i64>,
 }
 
+impl Change {
+    /// The document once it is so: a store counts versions one by one.
+    pub fn written(&self) -> Found {
+        Found { version: self.expected.map_or(1, |version| version.saturating_add(1)), body: self.body.clone() }
+    }
+}
+
 /// The denials of one principal, by case, in the order of their arrival.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {

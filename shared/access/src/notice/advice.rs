@@ -44,6 +44,7 @@ pub fn order(remedy: &Remedy) -> String {
             write!(line, "the organization's management account")
         }
         TargetKind::Organization if !remedy.target.name.contains('-') => write!(line, "the {name}"),
+        TargetKind::Account => write!(line, "{}account {name}", words::somewhere_in(remedy.kind)),
         kind => write!(line, "{} {name}", words::target_kind(kind)),
     };
     line

@@ -134,9 +134,10 @@ pub fn why(notice: &Notice<'_>) -> String {
 fn unexplained(notice: &Notice<'_>) -> String {
     let diagnosis = notice.diagnosis;
     if diagnosis.scenario == Some(Scenario::Delivery) {
-        return "The caller was allowed to call. CloudTrail could not use what the call points it to: the policy of a \
-                bucket, topic, key or role keeps CloudTrail out."
-            .to_owned();
+        return format!(
+            "The caller was allowed to call. CloudTrail itself could not go on: {}.",
+            diagnosis.rule.title()
+        );
     }
     // An alarm's rule says why it is loud, not why AWS refused.
     let is_alarm = diagnosis.response == Response::RaiseAlarm;

@@ -88,7 +88,7 @@ pub fn risk(risk: Risk) -> &'static str {
 pub fn risk_in_words(risk: Risk) -> &'static str {
     match risk {
         Risk::Routine => "routine: it reads configuration",
-        Risk::Sensitive => "sensitive: it reads the log, costs money, or changes what can be changed back",
+        Risk::Sensitive => "sensitive: it goes beyond reading CloudTrail's configuration",
         Risk::Tampering => "tampering: it can blind, redirect, destroy or expose the audit log",
     }
 }
@@ -203,6 +203,18 @@ pub fn target_kind(kind: TargetKind) -> &'static str {
         TargetKind::Policy => "policy",
         TargetKind::Trail => "trail",
         TargetKind::VpcEndpoint => "VPC endpoint",
+    }
+}
+
+/// What is changed in an account, where the record does not say which one.
+pub fn somewhere_in(kind: RemedyKind) -> &'static str {
+    match kind {
+        RemedyKind::UpdateBucketPolicy => "a bucket in ",
+        RemedyKind::UpdateTopicPolicy => "a topic in ",
+        RemedyKind::UpdateKeyPolicy => "a KMS key in ",
+        RemedyKind::UpdateLogRole | RemedyKind::ChangeTrustPolicy => "a role in ",
+        RemedyKind::PutResourcePolicy => "a resource in ",
+        _ => "",
     }
 }
 

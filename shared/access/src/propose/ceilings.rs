@@ -170,7 +170,19 @@ fn own_policy_of(denial: &Denial) -> (RemedyKind, Target) {
         TargetKind::Topic => (RemedyKind::UpdateTopicPolicy, target),
         TargetKind::Role => (RemedyKind::ChangeTrustPolicy, target),
         TargetKind::Trail => (RemedyKind::PutResourcePolicy, account_target(denial)),
+        // Which one it is the record doesn't say; whose policy it is, the action does.
+        TargetKind::Account => (policy_of_service(denial.service()), target),
         _ => (RemedyKind::PutResourcePolicy, target),
+    }
+}
+
+fn policy_of_service(service: &str) -> RemedyKind {
+    match service {
+        "s3" => RemedyKind::UpdateBucketPolicy,
+        "kms" => RemedyKind::UpdateKeyPolicy,
+        "sns" => RemedyKind::UpdateTopicPolicy,
+        "sts" => RemedyKind::ChangeTrustPolicy,
+        _ => RemedyKind::PutResourcePolicy,
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Each statement is AWS's own, limited to this trail with `aws:SourceArn`, and is to be added to what is there.
 
+use serde_json::Value;
+
 use super::{account_target, allow, by_hand, ceilings, integration::log_role_target, last_part, partition};
 use crate::{
     action::ResourceType,
@@ -38,8 +40,15 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
 
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html>
 fn bucket(denial: &Denial) -> Remedy {
-    let why = "CloudTrail may deliver only where the bucket's policy lets it check the bucket and write below \
-               AWSLogs/ACCOUNT for this trail; a prefix in the policy has to be the trail's own, letter for letter";
+    let is_organizations = denial.record.request_parameters.as_ref().and_then(|p| p.get("isOrganizationTrail"))
+        == Some(&Value::Bool(true));
+    let third = "; since this is an organization's trail, the policy needs the second statement once more, for \
+                 AWSLogs/ORGANIZATION-ID: the record doesn't hold that id, `aws organizations describe-organization` does";
+    let why = format!(
+        "CloudTrail may deliver only where the bucket's policy lets it check the bucket and write below AWSLogs/ACCOUNT for \
+         this trail; a prefix in the policy has to be the trail's own, letter for letter{}",
+        if is_organizations { third } else { "" }
+    );
     let remedy = |target| by_hand(denial, RemedyKind::UpdateBucketPolicy, Reach::CloudtrailService, target, why);
     let (Some(bucket), partition) = (bucket_name(denial), partition(denial)) else {
         return remedy(account_target(denial));
