@@ -11,6 +11,7 @@ export PATH := $(TOOLS)/bin:$(PATH)
 # `make run` leaves the AWS SDKs out and is quick; `make run AWS=1` can send to SNS and Slack.
 FEATURES := $(if $(AWS),,--no-default-features)
 DENY_VERSION := 0.20.2
+FUZZ_VERSION := 0.13.1
 
 .PHONY: help
 help: ## Lists what can be done
@@ -52,5 +53,9 @@ bench: tools ## Measures the numbers in the README, side by side with Python
 	tests/bench/run.sh
 
 .PHONY: fuzz
-fuzz: ## Fuzzes the sentence and the record for a minute each (needs a nightly toolchain and cargo-fuzz)
+fuzz: $(TOOLS)/bin/cargo-fuzz ## Fuzzes the sentence and the record for a minute each (SECONDS_EACH=…; needs a C++ compiler)
 	tests/fuzz/run.sh
+
+$(TOOLS)/bin/cargo-fuzz: Makefile
+	cargo install --quiet --locked --root $(TOOLS) --version $(FUZZ_VERSION) cargo-fuzz
+	@touch $@
