@@ -95,6 +95,36 @@ pub fn complaints(diagnosis: &Value) -> Vec<String> {
     judge.0
 }
 
+/// What would take the log away, overwrite it, hand it on, or change who may: written down here a second time.
+fn is_harmful(action: &str) -> bool {
+    const HARMFUL: [&str; 16] = [
+        "s3:Put",
+        "s3:Delete",
+        "s3:Bypass",
+        "s3:Restore",
+        "s3:Replicate",
+        "logs:Delete",
+        "logs:PutSubscription",
+        "logs:PutRetention",
+        "logs:PutResource",
+        "logs:PutLogEvents",
+        "kms:Disable",
+        "kms:Schedule",
+        "kms:Put",
+        "kms:Revoke",
+        "sns:Set",
+        "sns:Remove",
+    ];
+    HARMFUL.iter().any(|start| action.starts_with(start))
+}
+
+/// One text or a list of them.
+fn texts(value: &Value) -> Vec<&str> {
+    value
+        .as_array()
+        .map_or_else(|| value.as_str().into_iter().collect(), |all| all.iter().filter_map(Value::as_str).collect())
+}
+
 struct Judge(Vec<String>);
 
 impl Judge {
@@ -250,6 +280,10 @@ impl Judge {
             let target = &r["target"]["arn"];
             self.must(is_whole || target.as_str().is_none_or(is_here), || format!("outside-account, on {target}"));
         }
+        let is_theirs = d["scenario"] != "delivery" && is_harmful(d["action"].as_str().unwrap_or_default());
+        self.must(!is_theirs, || format!("an order where {} was refused", d["action"]));
+        let full = r["policy_arn"].as_str().filter(|arn| arn.ends_with("FullAccess"));
+        self.must(full.is_none_or(|arn| arn.ends_with(":policy/AWSCloudTrail_FullAccess")), || format!("{full:?}"));
         let is_trail = r["target"]["kind"] == "trail";
         self.must(!(kind == "put-resource-policy" && is_trail), || "a resource policy for a trail".into());
         let is_sso = d["principal"]["kind"] == "sso-session" && d["scenario"] != "allow-others";
@@ -278,6 +312,11 @@ impl Judge {
             let to_all = statement["Principal"] == "*" || statement["Principal"]["AWS"] == "*";
             self.must(!to_all, || "a policy for everybody".into());
         }
+        // Only CloudTrail itself, or the role it writes with, is let near what keeps the log.
+        let is_for_people = |statement: &&Value| statement["Principal"].get("Service").is_none();
+        let people = statements.iter().filter(is_for_people).filter(|_| r["target"]["kind"] != "log-role");
+        let harmful: Vec<&str> = people.flat_map(|s| texts(&s["Action"])).filter(|action| is_harmful(action)).collect();
+        self.must(harmful.is_empty(), || format!("a policy that lets somebody harm the log: {harmful:?}"));
         // Nothing that tampers stands in a policy; of what is not CloudTrail's, everything is sensitive.
         let risks = allowed(r).into_iter().map(|action| actions::find(action).map_or("sensitive", |known| known.1));
         let highest = risks.max_by_key(|risk| RISKS.iter().position(|word| word == risk)).unwrap_or_default();
@@ -362,9 +401,5 @@ impl Judge {
 /// The actions that a remedy's policy allows.
 fn allowed(remedy: &Value) -> Vec<&str> {
     let statements = remedy["policy"]["Statement"].as_array().map_or(&[][..], Vec::as_slice);
-    let actions = statements.iter().flat_map(|statement| match &statement["Action"] {
-        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
-        one => one.as_str().into_iter().collect::<Vec<_>>(),
-    });
-    actions.collect()
+    statements.iter().flat_map(|statement| texts(&statement["Action"])).collect()
 }

@@ -140,6 +140,42 @@ pub fn companion_risk(action: &str) -> Option<Risk> {
     COMPANIONS.contains(&service(action)).then_some(Sensitive)
 }
 
+/// What setting a trail up and reading its log take of the services around it. Nothing else of these is ever written into a
+/// remedy: what is not on this list may take the log away, overwrite it, hand it on, or rewrite who may.
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/security_iam_id-based-policy-examples.html>
+const HARMLESS: &[(&str, &[&str])] = &[
+    ("s3", &["Get*", "Head*", "List*", "CreateBucket"]),
+    ("kms", &["Describe*", "Get*", "List*", "Decrypt", "Encrypt", "GenerateDataKey*", "CreateKey", "CreateAlias"]),
+    ("sns", &["Get*", "List*", "CreateTopic", "Publish"]),
+    (
+        "logs",
+        &[
+            "Describe*",
+            "Filter*",
+            "Get*",
+            "List*",
+            "StartQuery",
+            "StopQuery",
+            "StartLiveTail",
+            "TestMetricFilter",
+            "Unmask",
+            "CreateLogGroup",
+            "CreateLogStream",
+            "PutMetricFilter",
+        ],
+    ),
+];
+
+/// Whether allowing an action of S3, KMS, SNS or CloudWatch Logs could harm the log that is kept there.
+pub fn may_harm_the_log(action: &str) -> bool {
+    let Some((_, harmless)) = HARMLESS.iter().find(|(name, _)| *name == service(action)) else { return false };
+    let operation = operation(action);
+    !harmless.iter().any(|known| match known.strip_suffix('*') {
+        Some(verb) => operation.starts_with(verb),
+        None => operation == *known,
+    })
+}
+
 /// `cloudtrail` of `cloudtrail:GetTrail`.
 pub fn service(action: &str) -> &str {
     action.split_once(':').map_or(action, |(service, _)| service)

@@ -129,9 +129,9 @@ rules! {
     Dependency = "CT210", SuggestFix, "permissions that an organization's trail needs are missing";
     ServiceLinkedRole = "CT211", SuggestFix, "the caller may not see or make CloudTrail's service-linked role";
 
-    AllowOthers = "CT301", SuggestFix, "an administrator may not give somebody this CloudTrail policy";
+    AllowOthers = "CT301", SuggestFix, "the caller may not give somebody else this policy";
 
-    OtherAccount = "CT401", SuggestFix, "somebody of another account";
+    OtherAccount = "CT401", SuggestFix, "the caller and the resource belong to different accounts";
     NotYetASession = "CT402", SuggestFix, "somebody who is signed in elsewhere and has no role here";
     OrganizationTrail = "CT403", SuggestFix, "an organization's resource, operated from a member account";
     ChannelPolicy = "CT404", SuggestFix, "the channel's policy does not let the sender in";
@@ -180,12 +180,28 @@ pub fn classify(facts: &Facts) -> Rule {
         Refusal::TrustedAccessOff => Rule::TrustedAccess,
         Refusal::ChannelPermissions => Rule::ChannelPolicy,
         Refusal::AccessDenied | Refusal::VpcEndpoint => match facts.scenario {
+            // What somebody's ceiling stops is mended there or not at all, whoever called: no role is built around it.
+            Scenario::AllowOthers | Scenario::OutsideAccount if is_named_ceiling(facts) => by_cause(facts),
             Scenario::AllowOthers => Rule::AllowOthers,
             Scenario::OutsideAccount => by_outsider(facts),
             Scenario::NotAuthorized | Scenario::Delivery => by_cause(facts),
             Scenario::Integration => by_service(facts),
         },
     }
+}
+
+/// A policy that says no to whatever others allow. Who has no credentials of AWS's yet is told how to get them instead.
+fn is_named_ceiling(facts: &Facts) -> bool {
+    use PolicyType::{
+        PermissionsBoundary, ResourceControlPolicy, ServiceControlPolicy, SessionPolicy, VpcEndpointPolicy,
+    };
+    let is_ceiling = matches!(
+        facts.policy_type,
+        Some(PermissionsBoundary | ResourceControlPolicy | ServiceControlPolicy | SessionPolicy | VpcEndpointPolicy)
+    );
+    let is_somebody =
+        !matches!(facts.principal, PrincipalKind::Anonymous | PrincipalKind::SamlUser | PrincipalKind::WebIdentityUser);
+    is_somebody && (is_ceiling || facts.effect == Effect::ExplicitDeny)
 }
 
 fn by_outsider(facts: &Facts) -> Rule {

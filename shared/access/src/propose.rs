@@ -50,6 +50,8 @@ pub fn propose(proposal: &Proposal) -> Vec<Remedy> {
         // What was stopped stays stopped. Only where the call belongs elsewhere is that said, since it gives nobody anything.
         Rule::Tampering if is_organization_trail(denial) => vec![ceilings::use_home(denial)],
         Rule::Tampering | Rule::Quarantine | Rule::SelfGrant => Vec::new(),
+        // Nor is anybody told how to allow what the log has to be kept safe from, whichever policy kept it safe.
+        _ if denial.action.as_deref().is_some_and(action::may_harm_the_log) => Vec::new(),
         Rule::NoIdentityAllow
         | Rule::NoPermissionSetAllow
         | Rule::NoFederatedAllow
@@ -93,6 +95,12 @@ pub fn propose(proposal: &Proposal) -> Vec<Remedy> {
         | Rule::DeliveryRolePermissions
         | Rule::DeliveryServiceLinkedRole => delivery::propose(denial, proposal.rule),
     }
+}
+
+/// What the caller's own account has to change; this account can't.
+fn callers_account(denial: &Denial) -> Target {
+    let name = denial.caller.principal.account_id.as_deref().unwrap_or("unknown").to_owned();
+    Target { kind: TargetKind::Account, name, arn: None }
 }
 
 /// A trail or event data store that belongs to another account than the caller's: an organization's, seen from a member.

@@ -208,9 +208,14 @@ fn outside_account() {
             "scenario: outside-account; kinds: use-home-region-or-owner",
         ),
         (
-            "by its ARN",
-            lacking(user("alice"), READ, &TRAIL.replace(HERE, MANAGEMENT)),
+            "operated by its ARN",
+            lacking(user("alice"), "cloudtrail:AddTags", &TRAIL.replace(HERE, MANAGEMENT)),
             "scenario: outside-account; kinds: use-home-region-or-owner; grants: 0",
+        ),
+        (
+            "but a member may see it, if the caller's own policy lets it",
+            lacking(user("alice"), READ, &TRAIL.replace(HERE, MANAGEMENT)),
+            "scenario: outside-account; kinds: put-inline-policy, use-home-region-or-owner; targets: user alice, account 123456789012; grants: 0",
         ),
         (
             "a resource of another account is not ours to grant",

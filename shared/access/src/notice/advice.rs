@@ -11,10 +11,51 @@ use super::{
     facts, words,
 };
 use crate::{
-    diagnosis::{Cause, Diagnosis, Reach, Remedy, RemedyKind, Response, TargetKind},
+    action,
+    diagnosis::{Cause, Diagnosis, Effect, Reach, Remedy, RemedyKind, Response, TargetKind},
     grant::GrantMode,
     principal::PrincipalKind,
 };
+
+/// What is asked of the reader, as a badge.
+pub fn badge(diagnosis: &Diagnosis) -> &'static str {
+    if has_no_fix(diagnosis) { "Refused" } else { words::badge(diagnosis.response) }
+}
+
+/// The same in capitals, as the first words of a headline.
+pub fn shout(diagnosis: &Diagnosis) -> &'static str {
+    if has_no_fix(diagnosis) { "REFUSED" } else { words::shout(diagnosis.response) }
+}
+
+/// What happens now, by itself.
+pub fn what_happens(diagnosis: &Diagnosis, is_case: bool) -> &'static str {
+    if has_no_fix(diagnosis) { "Nothing." } else { words::what_happens(diagnosis.response, is_case) }
+}
+
+fn has_no_fix(diagnosis: &Diagnosis) -> bool {
+    diagnosis.response == Response::SuggestFix && diagnosis.remedies.is_empty()
+}
+
+/// What stands in a fix's place.
+pub fn no_fix(diagnosis: &Diagnosis) -> &'static str {
+    if diagnosis.action.as_deref().is_some_and(action::may_harm_the_log) {
+        "None is given: allowing this could take the log away, overwrite it, hand it on, or change who may. If it was meant, \
+         whoever answers for the log does it, and not from a notice."
+    } else {
+        "Trailpass knows none for this: read AWS's sentence and the documentation below."
+    }
+}
+
+/// AWS's own words, where the reader has to go by them: no reason was found in them, or there is no fix.
+pub fn sentence<'a>(notice: &Notice<'a>) -> Option<&'a str> {
+    let diagnosis = notice.diagnosis;
+    let is_needed = diagnosis.cause.effect == Effect::Unknown || has_no_fix(diagnosis);
+    notice
+        .call
+        .error_message
+        .as_deref()
+        .filter(|text| is_needed && diagnosis.response != Response::Ignore && !text.trim().is_empty())
+}
 
 /// A remedy as an order: `Add this inline policy to IAM user mateojackson`.
 pub fn order(remedy: &Remedy) -> String {
@@ -126,7 +167,7 @@ fn otherwise(kind: PrincipalKind) -> &'static str {
 pub fn caveats(notice: &Notice<'_>) -> Vec<&'static str> {
     let diagnosis = notice.diagnosis;
     let mut caveats = Vec::with_capacity(3);
-    if matches!(diagnosis.response, Response::Ignore | Response::RaiseAlarm) {
+    if diagnosis.remedies.is_empty() || matches!(diagnosis.response, Response::Ignore | Response::RaiseAlarm) {
         return caveats;
     }
     if notice.grant_mode == GrantMode::None && diagnosis.remedies.iter().any(|remedy| remedy.grantable) {

@@ -139,12 +139,17 @@ fn unexplained(notice: &Notice<'_>) -> String {
             diagnosis.rule.title()
         );
     }
-    // An alarm's rule says why it is loud, not why AWS refused.
-    let is_alarm = diagnosis.response == Response::RaiseAlarm;
-    let mut line = if is_alarm { String::new() } else { rule_sentence(diagnosis) };
     // An exception of CloudTrail's own says by its name what is wrong; a plain denial leaves that to the sentence.
     let is_plain = |code: &String| code.contains("AccessDenied") || code.ends_with("UnauthorizedOperation");
-    if notice.call.error_code.as_ref().is_none_or(is_plain) {
+    let is_plain = notice.call.error_code.as_ref().is_none_or(is_plain);
+    // An alarm's rule says why it is loud, not why AWS refused.
+    let is_alarm = diagnosis.response == Response::RaiseAlarm;
+    let mut line = match (is_alarm, is_plain) {
+        (true, true) => String::new(),
+        (true, false) => "AWS gave its reason as an error of its own.".to_owned(),
+        (false, _) => rule_sentence(diagnosis),
+    };
+    if is_plain {
         if !line.is_empty() {
             line.push(' ');
         }

@@ -42,7 +42,7 @@ pub fn page(notice: &Notice<'_>) -> String {
     let headline = facts::headline(diagnosis);
     let response = diagnosis.response;
     let body = html! {
-        span class={ "badge " (words::response(response)) } { (words::badge(response)) }
+        span class={ "badge " (words::response(response)) } { (advice::badge(diagnosis)) }
         h1 { (headline) }
         p.lead {
             (facts::rule_sentence(diagnosis))
@@ -166,7 +166,7 @@ fn fixes(notice: &Notice<'_>) -> Markup {
         section.card aria-labelledby="fix" {
             h2 id="fix" { (title) }
             @if diagnosis.remedies.is_empty() {
-                p { "Trailpass knows none for this: read AWS's sentence and the documentation below." }
+                p { (advice::no_fix(diagnosis)) }
             }
             @for (index, remedy) in diagnosis.remedies.iter().take(10).enumerate() {
                 @if is_alarm {

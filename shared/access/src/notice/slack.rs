@@ -29,12 +29,17 @@ pub fn message(notice: &Notice<'_>) -> Value {
     let diagnosis = notice.diagnosis;
     let mut blocks = vec![header(diagnosis), fields(notice)];
     blocks.push(labelled("Why", &facts::why(notice)));
+    if let Some(sentence) = advice::sentence(notice) {
+        let mut line = String::from("*AWS's words, of which callers write parts:* ");
+        escape::code(&mut line, &shown(sentence, 400).to_string(), 420);
+        blocks.push(section(line));
+    }
     if diagnosis.response == Response::RaiseAlarm {
         alarm(&mut blocks, diagnosis);
     } else {
         fixes(&mut blocks, notice);
     }
-    blocks.push(labelled("What happens now", words::what_happens(diagnosis.response, notice.case.is_some())));
+    blocks.push(labelled("What happens now", advice::what_happens(diagnosis, notice.case.is_some())));
     let caveats = advice::caveats(notice);
     if !caveats.is_empty() {
         blocks.push(context(&caveats.join(" ")));
@@ -48,7 +53,7 @@ pub fn message(notice: &Notice<'_>) -> Value {
 
 /// What Slack shows in a notification, where no block is shown.
 fn summary(diagnosis: &Diagnosis) -> String {
-    let mut text = format!("{}: ", words::shout(diagnosis.response));
+    let mut text = format!("{}: ", advice::shout(diagnosis));
     escape::push_slack(&mut text, &shown(&diagnosis.summary, 300).to_string(), 600);
     text
 }
@@ -61,6 +66,7 @@ fn header(diagnosis: &Diagnosis) -> Value {
     let sign = match diagnosis.response {
         Response::RaiseAlarm => "🚨 ALARM 🚨",
         Response::RequestApproval => "🔑 Approval asked:",
+        Response::SuggestFix if diagnosis.remedies.is_empty() => "Refused:",
         Response::SuggestFix => "🔧 Fix by hand:",
         Response::Ignore => "Ignored:",
     };
@@ -173,10 +179,7 @@ fn alarm(blocks: &mut Vec<Value>, diagnosis: &Diagnosis) {
 fn fixes(blocks: &mut Vec<Value>, notice: &Notice<'_>) {
     let Some((best, others)) = notice.diagnosis.remedies.split_first() else {
         if notice.diagnosis.response != Response::Ignore {
-            blocks.push(labelled(
-                "Fix",
-                "Trailpass knows none for this: read AWS's sentence and the documentation below.",
-            ));
+            blocks.push(labelled("Fix", advice::no_fix(notice.diagnosis)));
         }
         return;
     };

@@ -13,7 +13,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Notice, escape, facts,
+    Notice, advice, escape, facts,
     text::{self, Style},
     words,
 };
@@ -62,11 +62,11 @@ pub fn publish(notice: &Notice<'_>, format: TopicFormat) -> Publish {
     let account = diagnosis.account_id.as_deref().filter(|id| is_account(id));
     let subject = escape::subject(&format!(
         "Trailpass {}: {}{}",
-        words::shout(diagnosis.response),
+        advice::shout(diagnosis),
         facts::headline(diagnosis),
         account.map(|id| format!(" ({id})")).unwrap_or_default(),
     ));
-    let mut short = format!("Trailpass {}: ", words::shout(diagnosis.response));
+    let mut short = format!("Trailpass {}: ", advice::shout(diagnosis));
     short.extend(facts::headline(diagnosis).chars().take(SMS - short.len()));
     let mut protocols = Map::new();
     protocols.insert("default".to_owned(), Value::String(document));

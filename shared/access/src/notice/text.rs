@@ -11,10 +11,10 @@ use memchr::memchr_iter;
 
 use self::page::MARGIN;
 pub(super) use self::page::Page;
-use super::{Notice, advice, escape, escape::shown, facts, policy, words};
+use super::{Notice, advice, escape, escape::shown, facts, policy};
 use crate::{
     commands::Commands,
-    diagnosis::{Apply, Effect, Remedy, Response},
+    diagnosis::{Apply, Remedy, Response},
 };
 
 mod page;
@@ -28,14 +28,16 @@ pub enum Style {
     Colour,
 }
 
-/// A command of more lines is a script, and would push everything else off the screen.
-const COMMAND_LINES: usize = 24;
+/// A longer command is a script: the policy that it writes is shown by itself before it.
+const SHORT: usize = 24;
+/// More lines than any script of ours has by itself; a policy can be of any length.
+const SCRIPT: usize = 90;
 
 /// Writes the notice.
 pub fn write(notice: &Notice<'_>, style: Style) -> String {
     let diagnosis = notice.diagnosis;
     let mut page = Page::new(style);
-    page.headline(words::shout(diagnosis.response), diagnosis.response, shown(&diagnosis.summary, escape::SENTENCE));
+    page.headline(advice::shout(diagnosis), diagnosis.response, shown(&diagnosis.summary, escape::SENTENCE));
 
     page.item("Who", facts::who(diagnosis));
     page.more(facts::client(notice));
@@ -51,10 +53,7 @@ pub fn write(notice: &Notice<'_>, style: Style) -> String {
         ),
     );
     page.item("Why", facts::why(notice));
-    if diagnosis.cause.effect == Effect::Unknown
-        && diagnosis.response != Response::Ignore
-        && let Some(sentence) = notice.call.error_message.as_deref().filter(|text| !text.trim().is_empty())
-    {
+    if let Some(sentence) = advice::sentence(notice) {
         page.more(format_args!("AWS's words, of which callers write parts: \"{}\"", shown(sentence, 400)));
     }
     page.gap();
@@ -63,7 +62,7 @@ pub fn write(notice: &Notice<'_>, style: Style) -> String {
     } else {
         fixes(&mut page, notice);
     }
-    page.item("Now", words::what_happens(diagnosis.response, notice.case.is_some()));
+    page.item("Now", advice::what_happens(diagnosis, notice.case.is_some()));
     for caveat in advice::caveats(notice) {
         page.item("Note", caveat);
     }
@@ -117,7 +116,7 @@ fn alarm(page: &mut Page, notice: &Notice<'_>) {
 fn fixes(page: &mut Page, notice: &Notice<'_>) {
     let Some((best, others)) = notice.diagnosis.remedies.split_first() else {
         if notice.diagnosis.response != Response::Ignore {
-            page.item("Fix", "Trailpass knows none for this: read AWS's sentence and the page below.");
+            page.item("Fix", advice::no_fix(notice.diagnosis));
             page.gap();
         }
         return;
@@ -125,10 +124,6 @@ fn fixes(page: &mut Page, notice: &Notice<'_>) {
     page.item("Fix", format_args!("{}.", advice::order(best)));
     page.more(advice::reason(best));
     page.more(advice::reach_and_risk(best));
-    if let Some(document) = &best.policy {
-        page.gap();
-        page.policy(document, facts::whole_at(notice));
-    }
     command(page, notice, best);
     page.gap();
     for (index, remedy) in others.iter().take(8).enumerate() {
@@ -141,12 +136,20 @@ fn fixes(page: &mut Page, notice: &Notice<'_>) {
     }
 }
 
+/// The policy and the command that writes it; once where the command is short, since it holds the policy.
 fn command(page: &mut Page, notice: &Notice<'_>, remedy: &Remedy) {
-    let Some(command) = Commands::for_shell(remedy) else { return };
-    let command = command.trim_end();
+    let command = Commands::for_shell(remedy);
+    let command = command.as_deref().unwrap_or_default().trim_end();
     let lines = 1 + memchr_iter(b'\n', command.as_bytes()).count();
+    if let Some(document) = remedy.policy.as_ref().filter(|_| command.is_empty() || lines > SHORT) {
+        page.gap();
+        page.policy(document, facts::whole_at(notice));
+    }
+    if command.is_empty() {
+        return;
+    }
     page.gap();
-    if lines > COMMAND_LINES || command.len() > escape::COMMAND {
+    if lines > SCRIPT || command.len() > escape::COMMAND {
         page.item("Run", format_args!("A script of {lines} lines does it: {}.", facts::whole_at(notice)));
         return;
     }

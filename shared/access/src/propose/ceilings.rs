@@ -3,7 +3,7 @@
 //! These are other people's documents. A remedy says which one to look at and who owns it, and never holds a policy:
 //! what should change in a ceiling is not to be read off one refused call.
 
-use super::{account_target, by_hand, callers_target, is_organization_trail, last_part};
+use super::{account_target, by_hand, callers_account, callers_target, is_organization_trail, last_part};
 use crate::{
     action::ResourceType,
     arn::Arn,
@@ -16,12 +16,19 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
     let is_explicit = denial.cause.effect == Effect::ExplicitDeny;
     let verb = if is_explicit { "a statement in it denies the action" } else { "nothing in it allows the action" };
     let everyone = Reach::EveryoneUnderPolicy;
+    // What stands above a caller of another account is that account's to look at, and no command of ours reaches it.
+    let is_foreign = matches!(
+        (&denial.caller.principal.account_id, &denial.place.account_id),
+        (Some(theirs), Some(ours)) if theirs != ours
+    );
+    let callers = || if is_foreign { callers_account(denial) } else { callers_target(denial).0 };
+    let denying = || denying_policy(denial).filter(|_| !is_foreign);
     let remedy = match rule {
         Rule::IdentityDeny => by_hand(
             denial,
             RemedyKind::RemoveExplicitDeny,
             everyone,
-            denying_policy(denial).unwrap_or_else(|| callers_target(denial).0),
+            denying().unwrap_or_else(callers),
             "a statement denies the action, and no other policy can outweigh it: if the deny is a guardrail, leave it; if it is \
              too wide, narrow that statement",
         ),
@@ -29,7 +36,7 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             denial,
             RemedyKind::ChangePermissionsBoundary,
             everyone,
-            denying_policy(denial).unwrap_or_else(|| callers_target(denial).0),
+            denying().unwrap_or_else(callers),
             format!(
                 "the caller's permissions boundary is the ceiling, and {verb}: adding permissions below it changes nothing"
             ),
@@ -38,7 +45,7 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             denial,
             RemedyKind::ChangeSessionPolicy,
             Reach::OneSession,
-            callers_target(denial).0,
+            callers(),
             format!(
                 "the policy that was passed when the session was made is its ceiling, and {verb}: whoever makes the session \
                  (a broker, an application, GetFederationToken) has to pass another"
@@ -48,7 +55,7 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             denial,
             RemedyKind::ChangeServiceControlPolicy,
             everyone,
-            organization(denial),
+            if is_foreign { callers_account(denial) } else { organization(denial) },
             format!(
                 "an SCP is the organization's ceiling for this account, and {verb}: only the organization's administrators can say whether that is meant"
             ),
@@ -57,7 +64,7 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             denial,
             RemedyKind::ChangeResourceControlPolicy,
             everyone,
-            organization(denial),
+            if is_foreign { some_organization() } else { organization(denial) },
             format!(
                 "an RCP is the organization's ceiling for its resources, and {verb}: only the organization's administrators can say whether that is meant"
             ),
@@ -104,7 +111,7 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             denial,
             RemedyKind::UseHomeRegionOrOwner,
             Reach::Nobody,
-            Target { kind: TargetKind::Organization, name: "organization".to_owned(), arn: None },
+            some_organization(),
             match rule {
                 Rule::ManagementOnly => {
                     "make the call from the organization's management account, or from CloudTrail's delegated administrator"
@@ -129,7 +136,7 @@ pub(super) fn use_home(denial: &Denial) -> Remedy {
     let owner = denial.owner.as_deref().filter(|_| is_organization_trail(denial));
     let target = match owner {
         Some(owner) => Target { kind: TargetKind::Account, name: owner.to_owned(), arn: None },
-        None => Target { kind: TargetKind::Organization, name: "organization".to_owned(), arn: None },
+        None => some_organization(),
     };
     by_hand(
         denial,
@@ -150,15 +157,11 @@ fn denying_policy(denial: &Denial) -> Option<Target> {
 
 /// The organization's policy, if AWS names it, else the organization.
 fn organization(denial: &Denial) -> Target {
-    let named = denial.cause.policy_arn.as_deref().and_then(|text| Some((text, Arn::parse(text)?)));
-    match named {
-        Some((text, arn)) => Target {
-            kind: TargetKind::Organization,
-            name: last_part(arn.resource).to_owned(),
-            arn: Some(text.to_owned()),
-        },
-        None => Target { kind: TargetKind::Organization, name: "organization".to_owned(), arn: None },
-    }
+    denying_policy(denial).unwrap_or_else(some_organization)
+}
+
+fn some_organization() -> Target {
+    Target { kind: TargetKind::Organization, name: "organization".to_owned(), arn: None }
 }
 
 /// How the policy of the refused resource itself is changed. Trails take none: then all that is known is the account.

@@ -40,14 +40,18 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
 
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html>
 fn bucket(denial: &Denial) -> Remedy {
-    let is_organizations = denial.record.request_parameters.as_ref().and_then(|p| p.get("isOrganizationTrail"))
-        == Some(&Value::Bool(true));
     let third = "; since this is an organization's trail, the policy needs the second statement once more, for \
                  AWSLogs/ORGANIZATION-ID: the record doesn't hold that id, `aws organizations describe-organization` does";
+    // Who may change a trail can point it to a bucket of their own, and then asks for nothing but this.
+    let redirected = if denial.operation() == "UpdateTrail" {
+        "make sure that the bucket is yours: a trail that is pointed to somebody else's is lost. "
+    } else {
+        ""
+    };
     let why = format!(
-        "CloudTrail may deliver only where the bucket's policy lets it check the bucket and write below AWSLogs/ACCOUNT for \
-         this trail; a prefix in the policy has to be the trail's own, letter for letter{}",
-        if is_organizations { third } else { "" }
+        "{redirected}CloudTrail may deliver only where the bucket's policy lets it check the bucket and write below \
+         AWSLogs/ACCOUNT for this trail; a prefix in the policy has to be the trail's own, letter for letter{}",
+        if is_organizations(denial) { third } else { "" }
     );
     let remedy = |target| by_hand(denial, RemedyKind::UpdateBucketPolicy, Reach::CloudtrailService, target, why);
     let (Some(bucket), partition) = (bucket_name(denial), partition(denial)) else {
@@ -67,6 +71,12 @@ fn bucket(denial: &Denial) -> Remedy {
     let write = allow("AWSCloudTrailWrite20150319", &["s3:PutObject"], &format!("{arn}/{prefix}AWSLogs/{account}/*"))
         .when("StringEquals", "s3:x-amz-acl", "bucket-owner-full-control");
     remedy(target).with_policy(PolicyDocument { statements: vec![check, for_cloudtrail(write, &trail)] })
+}
+
+/// The request is for a trail of a whole organization, whose id no record holds.
+fn is_organizations(denial: &Denial) -> bool {
+    let flag = denial.record.request_parameters.as_ref().and_then(|parameters| parameters.get("isOrganizationTrail"));
+    flag == Some(&Value::Bool(true))
 }
 
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-permissions-for-sns-notifications.html>
@@ -104,16 +114,20 @@ fn key(denial: &Denial) -> Remedy {
     };
     let named = denial.record.parameter("kmsKeyId").or_else(in_message);
     let arn = named.filter(|key| is_literal(key)).and_then(|key| match Arn::parse(key) {
-        // An alias is no key: the policy stands on what it points to.
-        Some(arn) => (arn.service == "kms" && arn.resource.starts_with("key/")).then(|| key.to_owned()),
+        Some(arn) => (arn.service == "kms" && ["key/", "alias/"].iter().any(|kind| arn.resource.starts_with(kind)))
+            .then(|| key.to_owned()),
+        // By its id, or by an alias, whose key the commands look up.
         None => {
-            let legal = key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            let (prefix, name) = key.strip_prefix("alias/").map_or(("key/", key), |alias| ("alias/", alias));
+            let legal = name.len() <= 250 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_/".contains(&b));
             let (region, account) = (denial.place.region.as_deref()?, denial.place.account_id.as_deref()?);
-            legal.then(|| format!("arn:{}:kms:{region}:{account}:key/{key}", partition(denial)))
+            legal.then(|| format!("arn:{}:kms:{region}:{account}:{prefix}{name}", partition(denial)))
         }
     });
     let Some(arn) = arn else { return remedy(account_target(denial)) };
-    let target = Target { kind: TargetKind::Key, name: last_part(&arn).to_owned(), arn: Some(arn) };
+    let name =
+        arn.rsplit_once(":alias/").map_or(last_part(&arn), |_| arn.rsplit(':').next().unwrap_or(&arn)).to_owned();
+    let target = Target { kind: TargetKind::Key, name, arn: Some(arn) };
     let service = |statement: Statement| Statement { trustee: Some(cloudtrail()), ..statement };
     let is_lake = denial.operation().contains("EventDataStore") || denial.operation().contains("Query");
     let statements = match trail_arn(denial) {
@@ -150,6 +164,9 @@ fn role(denial: &Denial, is_trust: bool) -> Remedy {
         });
     let why = if is_trust {
         "CloudTrail may write to CloudWatch Logs only through a role that trusts it"
+    } else if is_organizations(denial) {
+        "the role's own policy has to allow CloudTrail's log streams in this log group, although the error speaks of the log group; \
+         since this is an organization's trail, it needs log-stream:ORGANIZATION-ID_* besides: the record doesn't hold that id"
     } else {
         "the role's own policy has to allow CloudTrail's log streams in this log group, although the error speaks of the log group"
     };

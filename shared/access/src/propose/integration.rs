@@ -25,7 +25,7 @@ const LOG_ROLE: &str = "CloudTrail_CloudWatchLogs_Role";
 pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
     let denial = proposal.denial;
     match proposal.rule {
-        Rule::PassRole => pass_role(proposal).into_iter().collect(),
+        Rule::PassRole => pass_role(proposal, None).into_iter().collect(),
         Rule::RoleMaking => {
             let named = denial.resource_arn().and_then(|arn| arn.entity());
             let name = match named {
@@ -38,11 +38,11 @@ pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
                 "make this role once, by somebody who may: CloudTrail writes to CloudWatch Logs with it. The permissions that were \
                  refused here are not the fix, since they would let their holder become an administrator",
             )];
-            remedies.extend(pass_role(proposal));
+            // The role that is to be made goes by this name.
+            remedies.extend(pass_role(proposal, Some(name)));
             remedies
         }
         Rule::Dependency | Rule::ServiceLinkedRole => vec![organization_resource(denial)],
-        _ if is_destructive(denial) => Vec::new(),
         Rule::Config => with_exact(denial, [console_config(denial)]),
         Rule::Key => by_key_policy(denial),
         Rule::Topic | Rule::Bucket if denial.cause.policy_type == Some(PolicyType::ResourceBasedPolicy) => {
@@ -52,54 +52,39 @@ pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
     }
 }
 
-/// Actions that would take the log away, hand it on, or rewrite who may: no fix is to be found by allowing them here.
-fn is_destructive(denial: &Denial) -> bool {
-    let operation = denial.operation();
-    ["Delete", "Disable", "ScheduleKeyDeletion", "PutKeyPolicy", "PutBucketPolicy", "PutBucketAcl", "PutObjectAcl"]
-        .iter()
-        .any(|verb| operation.starts_with(verb))
-        || [
-            "PutLifecycle",
-            "PutReplication",
-            "PutRetentionPolicy",
-            "AddPermission",
-            "SetTopicAttributes",
-            "CreateGrant",
-        ]
-        .iter()
-        .any(|verb| operation.starts_with(verb))
-}
-
-/// `iam:PassRole` on one role, to CloudTrail only.
-fn pass_role(proposal: &Proposal) -> Option<Remedy> {
+/// `iam:PassRole` on one role, to CloudTrail only: the role that was refused, the configured one, or the one that is `to_make`.
+fn pass_role(proposal: &Proposal, to_make: Option<&str>) -> Option<Remedy> {
     let denial = proposal.denial;
     let (target, reach) = callers_target(denial);
     if target.kind == TargetKind::Account {
         return None;
     }
+    let kind = inline_kind(denial);
     let named = literal_resource(denial).filter(|r| r.contains(":role/")).map(str::to_owned);
-    let configured = || proposal.guardrails.trail_resources.roles.iter().find(|role| !role.is_empty()).cloned();
+    let is_named = named.is_some();
     let in_account = |name: &str| {
         let account = denial.place.account_id.as_deref().or(denial.caller.principal.account_id.as_deref())?;
-        Some(format!("arn:{}:iam::{account}:role/{name}", partition(denial)))
+        is_iam_name(name).then(|| format!("arn:{}:iam::{account}:role/{name}", partition(denial)))
     };
-    let is_named = named.is_some();
-    let role = named.or_else(|| match configured() {
-        Some(arn) if arn.starts_with("arn:") => Some(arn),
-        Some(name) => in_account(&name).filter(|_| is_iam_name(&name)),
-        None => in_account(LOG_ROLE),
-    })?;
+    let configured = || {
+        let role = proposal.guardrails.trail_resources.roles.iter().find(|role| !role.is_empty())?;
+        if role.starts_with("arn:") { Some(role.clone()) } else { in_account(role) }
+    };
+    let Some(role) = named.or_else(configured).or_else(|| in_account(to_make?)) else {
+        let why = "the record names no role: find the one that the trail is to use and what it may do, then allow iam:PassRole on \
+                   it, to cloudtrail.amazonaws.com only";
+        return Some(by_hand(denial, kind, reach, target, why));
+    };
     let statement = allow("PassTheLogRoleToCloudTrail", &["iam:PassRole"], &role).when(
         "StringEquals",
         "iam:PassedToService",
         "cloudtrail.amazonaws.com",
     );
-    let kind = inline_kind(denial);
     let why = if is_named {
         "lets the caller hand this one role to CloudTrail and to no other service; check what the role may do first"
     } else {
-        "lets the caller hand one role to CloudTrail and to no other service; the record names no role, so this is the configured \
-         one or the one that CloudTrail's console makes: check which is meant, and what it may do"
+        "lets the caller hand one role to CloudTrail and to no other service; the record names no role, so check that this one is \
+         meant, and what it may do"
     };
     Some(by_hand(denial, kind, reach, target, why).with_policy(PolicyDocument::of(statement)))
 }

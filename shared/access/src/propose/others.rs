@@ -1,15 +1,22 @@
 //! Giving CloudTrail to somebody else: an administrator who may not, and people of another account.
 
-use super::{account_target, allow, by_hand, ceilings, literal_resource, partition, read_only_access};
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{account_target, allow, by_hand, ceilings, literal_resource, own, partition, read_only_access};
 use crate::{
     action::{self, ResourceType},
-    arn::{Arn, is_account_id, is_iam_name},
+    arn::{Arn, is_account_id, is_iam_name, is_literal},
     classify::Rule,
     denial::Denial,
-    diagnosis::{Reach, Remedy, RemedyKind, Risk, Target, TargetKind},
+    diagnosis::{Effect, PolicyType, Reach, Remedy, RemedyKind, Risk, Target, TargetKind},
     policy_document::{PolicyDocument, Statement, Trustee},
     scope,
 };
+
+/// Anybody can be refused by this account, and so have a notice written.
+const STRANGER: &str = "If you don't know that account, do nothing: anybody can send a request that is refused";
 
 /// The fix that the refused administrator was after, for somebody with the right to make it.
 pub(super) fn allow_others(denial: &Denial) -> Vec<Remedy> {
@@ -28,20 +35,21 @@ pub(super) fn allow_others(denial: &Denial) -> Vec<Remedy> {
         by_hand(denial, RemedyKind::AttachManagedPolicy, reach, target.clone(), why).with_managed_policy(arn, risk)
     };
     let mut remedies = Vec::new();
-    if let Some(policy) = requested_actions(denial) {
-        let why = format!("the CloudTrail actions of the refused policy, without the rest of it; {warning}");
+    if let Some(policy) = requested_policy(denial) {
+        let why = format!(
+            "what the refused policy allows of CloudTrail, as far as it neither tampers nor hangs on conditions; {warning}"
+        );
         remedies.push(by_hand(denial, RemedyKind::PutInlinePolicy, reach, target.clone(), why).with_policy(policy));
     }
-    let wanted =
-        denial.record.parameter("policyArn").filter(|arn| Arn::parse(arn).is_some_and(|arn| arn.account == "aws"));
     remedies.push(attach(
         read_only_access(denial),
         Risk::Sensitive,
         format!("reads CloudTrail and changes nothing; {warning}"),
     ));
-    if let Some(full) = wanted.filter(|arn| arn.ends_with("FullAccess")) {
+    let full = format!("arn:{}:iam::aws:policy/AWSCloudTrail_FullAccess", partition(denial));
+    if denial.record.parameter("policyArn") == Some(&full) {
         remedies.push(attach(
-            full.to_owned(),
+            full,
             Risk::Tampering,
             format!("what was asked for: it can stop and delete every trail, so give it to nobody who only has to read; {warning}"),
         ));
@@ -62,29 +70,60 @@ fn entity(denial: &Denial) -> Option<(Target, Reach)> {
     Some((Target { kind, name: name.to_owned(), arn }, reach))
 }
 
-/// The harmless actions of the policy that somebody tried to write, one by one. Its own text is the caller's, so nothing else
-/// of it is kept: no wildcard, no other service, no resource.
-fn requested_actions(denial: &Denial) -> Option<PolicyDocument> {
+/// The harmless part of the policy that somebody tried to write: what its plain `Allow` statements say of CloudTrail, action by
+/// action, on what they name. A statement with a condition, with `NotAction`, or on a pattern would come out wider than it was
+/// meant, so it is left out, as is everything that is another service's.
+fn requested_policy(denial: &Denial) -> Option<PolicyDocument> {
     let document = match denial.record.request_parameters.as_ref()?.get("policyDocument")? {
-        serde_json::Value::String(text) => percent_decoded(text),
-        object => object.to_string(),
+        Value::String(text) => serde_json::from_str(&percent_decoded(text)).ok()?,
+        object => object.clone(),
     };
-    let mut actions: Vec<String> = document
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != ':' && c != '-' && c != '*')
+    let wanted = match document.get("Statement")? {
+        Value::Array(all) => all.iter().take(10).collect(),
+        one => vec![one],
+    };
+    let mut statements: Vec<Statement> = Vec::new();
+    for statement in wanted.into_iter().filter_map(harmless_part) {
+        if !statements.contains(&statement) {
+            statements.push(statement);
+        }
+    }
+    (!statements.is_empty()).then_some(PolicyDocument { statements })
+}
+
+fn harmless_part(statement: &Value) -> Option<Statement> {
+    const MEMBERS: [&str; 4] = ["Sid", "Effect", "Action", "Resource"];
+    let is_plain = statement.as_object()?.keys().all(|member| MEMBERS.contains(&member.as_str()));
+    if !is_plain || statement.get("Effect")? != "Allow" {
+        return None;
+    }
+    let actions: BTreeSet<&str> = texts(statement.get("Action")?)?
+        .into_iter()
         .filter_map(action::find)
-        .filter(|known| known.risk != Risk::Tampering)
-        .map(|known| known.name.to_owned())
+        .filter(|known| known.risk != Risk::Tampering && !known.creates_lake_resource())
+        .map(|known| known.name)
         .collect();
-    actions.sort_unstable();
-    actions.dedup();
-    (!actions.is_empty()).then(|| {
-        PolicyDocument::of(Statement {
-            sid: Some("TrailpassCloudTrailAccess".to_owned()),
-            actions,
-            resources: vec!["*".to_owned()],
-            ..Statement::default()
-        })
+    let resources = texts(statement.get("Resource")?)?;
+    let is_named = |text: &&str| {
+        *text == "*" || is_literal(text) && Arn::parse(text).and_then(|arn| ResourceType::of(&arn)).is_some()
+    };
+    if actions.is_empty() || resources.is_empty() || !resources.iter().all(is_named) {
+        return None;
+    }
+    Some(Statement {
+        actions: actions.into_iter().map(str::to_owned).collect(),
+        resources: resources.into_iter().map(str::to_owned).collect(),
+        ..Statement::default()
     })
+}
+
+/// One text or a list of them, as IAM takes both; at most a hundred.
+fn texts(value: &Value) -> Option<Vec<&str>> {
+    match value {
+        Value::String(one) => Some(vec![one]),
+        Value::Array(many) if many.len() <= 100 => many.iter().map(Value::as_str).collect(),
+        _ => None,
+    }
 }
 
 /// Some records hold the document percent-encoded. Only ASCII matters here: no action holds anything else.
@@ -118,7 +157,7 @@ pub(super) fn outside_account(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             "people of an identity provider come in through a role whose trust policy names that provider: check the role, the \
              provider and the conditions (audience, subject)",
         )],
-        _ if !is_ours => vec![elsewhere(denial)],
+        _ if !is_ours => elsewhere(denial),
         _ => match denial.resource_arn().and_then(|arn| ResourceType::of(&arn)) {
             Some((ResourceType::Trail, _)) | None => vec![by_role(denial)],
             Some(_) => vec![by_resource_policy(denial)],
@@ -127,18 +166,36 @@ pub(super) fn outside_account(denial: &Denial, rule: Rule) -> Vec<Remedy> {
 }
 
 /// The resource belongs to another account: only its owner can let the caller in.
-fn elsewhere(denial: &Denial) -> Remedy {
-    if denial.resource_arn().is_some_and(|arn| arn.resource.starts_with("trail/")) {
-        return ceilings::use_home(denial);
+fn elsewhere(denial: &Denial) -> Vec<Remedy> {
+    let is_trail = denial.resource_arn().is_some_and(|arn| arn.resource.starts_with("trail/"));
+    if is_trail {
+        let home = ceilings::use_home(denial);
+        // A member account sees its organization's trail by its whole ARN, if the caller's own policy lets it.
+        // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetTrailStatus.html
+        let sees = denial.known.is_some_and(|known| known.is_read())
+            && denial.cause.effect == Effect::ImplicitDeny
+            && denial.cause.policy_type == Some(PolicyType::IdentityBasedPolicy)
+            && denial.caller.principal.account_id == denial.place.account_id;
+        return if sees { own::lasting_policy(denial).into_iter().chain([home]).collect() } else { vec![home] };
     }
-    by_hand(
+    if denial.service() == "sts" {
+        return vec![by_hand(
+            denial,
+            RemedyKind::ChangeTrustPolicy,
+            Reach::OtherAccount,
+            owner(denial),
+            "the role is another account's: its owner has to name the caller or its account in the role's trust policy (with an \
+             ExternalId for a third party), and the caller's own policy has to allow sts:AssumeRole on it",
+        )];
+    }
+    vec![by_hand(
         denial,
         RemedyKind::CreateCrossAccountRole,
         Reach::OtherAccount,
         owner(denial),
         "the resource belongs to another account: its owner has to let this account in (a role to assume, or the resource's own \
          policy), and this account has to allow the caller the call, too",
-    )
+    )]
 }
 
 /// The account that the resource belongs to.
@@ -154,9 +211,11 @@ fn by_role(denial: &Denial) -> Remedy {
     let account = denial.caller.principal.account_id.as_deref().filter(|id| is_account_id(id));
     // One role for each account that is let in: each can be taken back by itself.
     let role = account.map_or("TrailpassCloudTrailReader".to_owned(), |id| format!("TrailpassCloudTrailReader-{id}"));
-    let why = "a role in this account that the other account may assume; a trail takes no policy of its own. The other account \
-               has to allow its caller sts:AssumeRole on it, and a third party must send an ExternalId that it chose for you \
-               (add sts:ExternalId to the trust)";
+    let why = format!(
+        "a role in this account that the other account may assume; a trail takes no policy of its own. The other account has to \
+         allow its caller sts:AssumeRole on it, and a third party must send an ExternalId that it chose for you (add \
+         sts:ExternalId to the trust). {STRANGER}"
+    );
     if denial.service() == "sts" {
         return by_hand(
             denial,
@@ -184,33 +243,47 @@ fn by_role(denial: &Denial) -> Remedy {
 
 /// The refused read and nothing else; for log files, the files below the refused key's account.
 fn what_to_read(denial: &Denial) -> Option<Vec<Statement>> {
-    let action = denial.action.as_deref().filter(|a| super::own::is_policy_action(a))?;
+    let action = denial.action.as_deref().filter(|a| own::is_policy_action(a))?;
     let resource = literal_resource(denial)?;
     if denial.service() == "s3" {
-        let key = Arn::parse(resource)?.resource;
-        let (bucket, _) = key.split_once('/')?;
-        let files = key.split("/CloudTrail").next().filter(|files| files.len() < key.len())?;
-        let (partition, prefix) = (partition(denial), files.get(bucket.len() + 1..)?);
-        let list = allow("ListTheirLogFiles", &["s3:ListBucket"], &format!("arn:{partition}:s3:::{bucket}")).when(
+        let files = log_files(Arn::parse(resource)?.resource).filter(|_| scope::is_log_reading(denial))?;
+        let (bucket, prefix) = files.split_once('/')?;
+        let partition = partition(denial);
+        let list = allow("ListLogFiles", &["s3:ListBucket"], &format!("arn:{partition}:s3:::{bucket}")).when(
             "StringLike",
             "s3:prefix",
             &format!("{prefix}/*"),
         );
-        return Some(vec![
-            allow("ReadTheirLogFiles", &["s3:GetObject"], &format!("arn:{partition}:s3:::{files}/*")),
-            list,
-        ]);
+        return Some(vec![allow("ReadLogFiles", &["s3:GetObject"], &format!("arn:{partition}:s3:::{files}/*")), list]);
     }
     let is_harmless = denial.known.is_some_and(|known| known.is_read());
     is_harmless.then(|| vec![allow("ReadCloudTrail", &[action], resource)])
+}
+
+/// `bucket/[prefix/]AWSLogs/[o-…/]ACCOUNT`, where a path leads into the log files of one account.
+fn log_files(path: &str) -> Option<&str> {
+    let behind = path.match_indices("/AWSLogs/").map(|(at, word)| at + word.len());
+    behind
+        .filter_map(|at| {
+            let mut parts = path.get(at..)?.split('/');
+            let first = parts.next()?;
+            let organization = first.starts_with("o-").then_some(first);
+            let account = if organization.is_some() { parts.next()? } else { first };
+            let length = organization.map_or(0, |id| id.len() + 1) + account.len();
+            let is_trails = parts.next().is_some_and(|part| part.starts_with("CloudTrail"));
+            (is_account_id(account) && is_trails).then(|| path.get(..at + length))?
+        })
+        .next()
 }
 
 /// Event data stores, channels and dashboards take a policy of their own; trails don't.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/security_iam_resource-based-policy-examples.html>
 fn by_resource_policy(denial: &Denial) -> Remedy {
     let target = ceilings::resource(denial);
-    let why = "the resource's own policy has to let the other account's caller in, and that account has to allow its caller the \
-               same action";
+    let why = format!(
+        "the resource's own policy has to let the other account's caller in, and that account has to allow its caller the same \
+         action. {STRANGER}"
+    );
     let remedy = by_hand(denial, RemedyKind::PutResourcePolicy, Reach::OtherAccount, target, why);
     let principal = &denial.caller.principal;
     let trustee = principal.arn.clone().or_else(|| {

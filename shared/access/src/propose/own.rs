@@ -5,7 +5,8 @@ use super::{
 };
 use crate::{
     action::CloudTrailAction,
-    denial::Denial,
+    arn::is_literal,
+    denial::{Denial, Wording},
     diagnosis::{Apply, Reach, Remedy, RemedyKind, Risk, TargetKind},
     grant::{self, GrantMode, OwnPolicy},
     policy_document::{PolicyDocument, Statement},
@@ -39,6 +40,10 @@ pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
     if !remedies.iter().any(|remedy| remedy.kind == RemedyKind::PutInlinePolicy) {
         remedies.extend(inline_policy(proposal, obstacle));
     }
+    // Whoever named something that is not there to be named is not answered with everything that there is.
+    if remedies.is_empty() && is_misnamed(denial) {
+        remedies.push(somebody_unknown(denial));
+    }
     if denial.known.is_some_and(|known| known.is_read() && known.in_read_only_access) {
         remedies.push(read_only(denial));
     }
@@ -46,6 +51,21 @@ pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
         remedies.push(somebody_unknown(denial));
     }
     remedies
+}
+
+/// The resource is a pattern, or a name that AWS doesn't take, or half of one.
+fn is_misnamed(denial: &Denial) -> bool {
+    let is_pattern = denial.resource.as_deref().is_some_and(|resource| resource != "*" && !is_literal(resource));
+    is_pattern || denial.wording == Wording::Cut || denial.has_illegal_request()
+}
+
+/// The smallest lasting policy for whoever called, where the record says who and on what.
+pub(super) fn lasting_policy(denial: &Denial) -> Option<Remedy> {
+    literal_resource(denial)?;
+    denial.action.as_deref().filter(|action| is_policy_action(action))?;
+    let is_someone =
+        matches!(callers_target(denial).0.kind, TargetKind::User | TargetKind::Role | TargetKind::PermissionSet);
+    is_someone.then(|| plain_inline_policy(denial))
 }
 
 /// The grant of the mode `exact`; in the mode `none` the same change by hand, without an end that nobody would keep.
@@ -59,7 +79,7 @@ fn exact_grant(proposal: &Proposal, policy: PolicyDocument) -> Remedy {
     let (target, _) = callers_target(denial);
     let (reach, whom) = match target.kind {
         TargetKind::User => (Reach::OneUser, "this user"),
-        _ => (Reach::OneSession, "this session of the role and no other"),
+        _ => (Reach::OneSession, "this session of the role (and none begun under another name)"),
     };
     let why = format!(
         "allows {} exactly the refused action{}, until the approved end",
@@ -95,12 +115,7 @@ fn own_policy(proposal: &Proposal, known: &CloudTrailAction, may_grant: bool) ->
 /// The smallest lasting policy, for a person to write.
 fn inline_policy(proposal: &Proposal, obstacle: Option<grant::Obstacle>) -> Option<Remedy> {
     let denial = proposal.denial;
-    literal_resource(denial)?;
-    denial.action.as_deref().filter(|action| is_policy_action(action))?;
-    if !matches!(callers_target(denial).0.kind, TargetKind::User | TargetKind::Role | TargetKind::PermissionSet) {
-        return None;
-    }
-    let mut remedy = plain_inline_policy(denial);
+    let mut remedy = lasting_policy(denial)?;
     remedy.grantable =
         obstacle.is_none() && proposal.mode != GrantMode::Managed && grant::exact_policy(denial).is_some();
     if let Some(obstacle) = obstacle {

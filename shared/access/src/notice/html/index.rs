@@ -2,7 +2,7 @@
 
 use maud::{Markup, display, html};
 
-use super::{escape, facts, shell, shown, words};
+use super::{super::advice, escape, facts, shell, shown, words};
 use crate::{
     diagnosis::{Diagnosis, Response},
     notice::storm::Storm,
@@ -107,7 +107,7 @@ fn case_row(case: &CaseRow<'_>) -> Markup {
     html! {
         li class=(response) {
             div {
-                span class={ "badge " (response) } { (words::badge(diagnosis.response)) }
+                span class={ "badge " (response) } { (advice::badge(diagnosis)) }
                 h2 {
                     @match escape::link_id(case.id) {
                         Some(id) => { a href={ "case/" (id) } { (headline) } }

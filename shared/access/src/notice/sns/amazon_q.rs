@@ -18,7 +18,7 @@ use crate::{
 pub(super) fn notification(notice: &Notice<'_>) -> Value {
     let diagnosis = notice.diagnosis;
     let is_alarm = diagnosis.response == Response::RaiseAlarm;
-    let sign = if is_alarm { "🚨 ALARM:" } else { words::badge(diagnosis.response) };
+    let sign = if is_alarm { "🚨 ALARM:" } else { advice::badge(diagnosis) };
     let mut title = format!("{sign} ");
     escape::push_slack(&mut title, &facts::headline(diagnosis), 200);
 
@@ -54,7 +54,7 @@ pub(super) fn notification(notice: &Notice<'_>) -> Value {
             "title": title,
             "description": description.trim_end(),
             "nextSteps": next_steps(notice),
-            "keywords": [words::badge(diagnosis.response), diagnosis.rule.id(), "CloudTrail"],
+            "keywords": [advice::badge(diagnosis), diagnosis.rule.id(), "CloudTrail"],
         },
         "metadata": {
             "summary": shown(&diagnosis.summary, 300).to_string(),

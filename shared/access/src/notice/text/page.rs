@@ -50,7 +50,8 @@ impl Page {
         }
         self.out.push_str(label);
         self.out.push_str(after);
-        self.answer(text, label.len() + 9, "");
+        // Only a label begins at the margin: a caller's name that runs on to the next line must not pass for one.
+        self.answer(text, label.len() + 9, "    ");
         self.gap();
     }
 
