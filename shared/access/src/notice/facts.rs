@@ -77,6 +77,10 @@ pub fn is_foreign(diagnosis: &Diagnosis) -> bool {
 pub fn client(notice: &Notice<'_>) -> String {
     let mut line = String::with_capacity(128);
     let call = notice.call;
+    let is_absent = |text: &Option<String>| text.as_deref().is_none_or(|text| text.trim().is_empty());
+    if is_absent(&call.source_ip) && is_absent(&call.user_agent) && call.vpc_endpoint_id.is_none() {
+        return format!("from where and with what client is {}", words::ABSENT);
+    }
     let _ = write!(line, "from {}", fact(call.source_ip.as_deref(), escape::SHORT));
     if let Some(endpoint) = &call.vpc_endpoint_id {
         let _ = write!(line, " through VPC endpoint {}", shown(endpoint, escape::SHORT));

@@ -11,7 +11,7 @@ use memchr::memchr_iter;
 
 use self::page::MARGIN;
 pub(super) use self::page::Page;
-use super::{Notice, advice, escape, escape::shown, facts, policy};
+use super::{Notice, advice, escape, escape::shown, facts, policy, words};
 use crate::{
     commands::Commands,
     diagnosis::{Apply, Remedy, Response},
@@ -42,16 +42,18 @@ pub fn write(notice: &Notice<'_>, style: Style) -> String {
     page.item("Who", facts::who(diagnosis));
     page.more(facts::client(notice));
     what(&mut page, notice);
-    let time = diagnosis.event_time.as_deref().map(escape::time);
-    page.item(
-        "Where",
-        format_args!(
-            "Region {}, account {}, at {}",
-            facts::fact(diagnosis.region.as_deref(), escape::SHORT),
-            facts::fact(diagnosis.account_id.as_deref(), escape::SHORT),
-            time.as_deref().unwrap_or("a time that is not in the record"),
+    match (&diagnosis.region, &diagnosis.account_id, diagnosis.event_time.as_deref().map(escape::time)) {
+        (None, None, None) => page.item("Where", words::ABSENT),
+        (region, account, time) => page.item(
+            "Where",
+            format_args!(
+                "Region {}, account {}, at {}",
+                facts::fact(region.as_deref(), escape::SHORT),
+                facts::fact(account.as_deref(), escape::SHORT),
+                time.as_deref().unwrap_or("a time that is not in the record"),
+            ),
         ),
-    );
+    }
     page.item("Why", facts::why(notice));
     if let Some(sentence) = advice::sentence(notice) {
         page.more(format_args!("AWS's words, of which callers write parts: \"{}\"", shown(sentence, 400)));
@@ -70,14 +72,17 @@ pub fn write(notice: &Notice<'_>, style: Style) -> String {
     // A link is never broken: it is there to be clicked.
     page.item("Docs", diagnosis.documentation);
     page.item("Rule", format_args!("{}, {}", diagnosis.rule.id(), diagnosis.rule.title()));
-    page.item(
-        "Record",
-        format_args!(
-            "event {}, request {}",
-            facts::fact(diagnosis.event_id.as_deref(), escape::SHORT),
-            facts::fact(notice.call.request_id.as_deref(), escape::SHORT),
+    match (&diagnosis.event_id, &notice.call.request_id) {
+        (None, None) => page.item("Record", words::ABSENT),
+        (event, request) => page.item(
+            "Record",
+            format_args!(
+                "event {}, request {}",
+                facts::fact(event.as_deref(), escape::SHORT),
+                facts::fact(request.as_deref(), escape::SHORT),
+            ),
         ),
-    );
+    }
     page.out
 }
 

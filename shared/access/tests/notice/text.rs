@@ -126,7 +126,11 @@ fn absent_facts_are_said_to_be_absent() {
     diagnosis.cause = Cause { effect: Effect::Unknown, policy_type: None, policy_arn: None };
     diagnosis.remedies.clear();
     let text = plain(&world.alone());
-    assert!(text.matches("not in the record").count() >= 8, "{text}");
+    for label in ["Who ", "What ", "Where ", "Record "] {
+        let line = text.lines().find(|line| line.starts_with(label));
+        assert!(line.is_some_and(|line| line.contains("not in the record")), "{label}: {text}");
+    }
+    assert!(text.contains("with what client is not in the record"), "{text}");
     assert!(text.lines().all(|line| line.trim_end() == line), "a label without an answer:\n{text}");
     assert!(html::page(&world.alone()).matches("not in the record").count() >= 8);
     let fields = slack::message(&world.alone())["blocks"][1]["fields"].to_string();
