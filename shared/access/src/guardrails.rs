@@ -58,11 +58,19 @@ impl Guardrails {
 
     /// Whether this caller must never be granted anything. An unknown path counts as protected where paths are.
     pub fn protect(&self, caller: &Caller) -> bool {
-        let name = caller.principal.name.as_deref().unwrap_or_default();
+        self.protects(caller.principal.name.as_deref().unwrap_or_default(), caller.path.as_deref())
+    }
+
+    /// The same for a user or a role as IAM shows it, whose path is known.
+    pub fn protect_entity(&self, name: &str, path: &str) -> bool {
+        self.protects(name, Some(path))
+    }
+
+    fn protects(&self, name: &str, path: Option<&str>) -> bool {
         let mut paths = self.protected.paths.iter().filter(|path| !path.is_empty());
         let mut names = self.protected.names.iter().filter(|name| !name.is_empty());
         names.any(|pattern| matches_name(pattern, name))
-            || paths.any(|prefix| caller.path.as_deref().is_none_or(|path| path.starts_with(prefix.as_str())))
+            || paths.any(|prefix| path.is_none_or(|path| path.starts_with(prefix.as_str())))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no environment, no async, no SDK. `now` is a parameter.
 //!
 //! The steps, in order: [`event`] → [`message`] → [`denial`] → [`scope`] and [`classify`] → [`propose`] → [`diagnose`].
+//! Two more verbs follow an answer: [`decide`] and [`reconcile`], with the [`decision`] between them.
 //! The nouns they use: [`principal`], [`arn`], [`action`], [`policy_document`], [`guardrails`], [`grant`], [`case`],
 //! [`diagnosis`]. What people see: [`notice`] and [`commands`].
 
@@ -11,6 +12,8 @@ pub mod arn;
 pub mod case;
 pub mod classify;
 pub mod commands;
+pub mod decide;
+pub mod decision;
 pub mod denial;
 pub mod diagnose;
 pub mod diagnosis;
@@ -22,5 +25,6 @@ pub mod notice;
 pub mod policy_document;
 pub mod principal;
 pub mod propose;
+pub mod reconcile;
 pub mod scope;
 pub mod triage;

@@ -47,6 +47,13 @@ impl PolicyDocument {
         Self { statements: vec![statement] }
     }
 
+    /// The same with an end: each statement allows nothing from this time on (ISO 8601, UTC).
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_Date>
+    pub fn ending_at(&self, time: &str) -> Self {
+        let ending = |statement: &Statement| statement.clone().when("DateLessThan", "aws:CurrentTime", time);
+        Self { statements: self.statements.iter().map(ending).collect() }
+    }
+
     /// Every action that the document allows.
     pub fn actions(&self) -> impl Iterator<Item = &str> {
         self.statements.iter().flat_map(|s| s.actions.iter().map(String::as_str))

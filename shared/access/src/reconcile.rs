@@ -1,0 +1,310 @@
+//! Reconcile: does IAM match what was decided, as of now? If not, what has to change?
+//!
+//! Giving and taking back are one question, asked at different times. [`permission`] says what a decision entitles to, computed
+//! anew from the case's record and never read from the table; [`step`] holds that against what IAM shows, and says what to do
+//! and what to remember. Asked again with nothing changed it does nothing. A grant's end is remembered before the permission
+//! is given, and one that has to be taken back stays in that state until IAM shows it gone.
+
+mod plan;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    case::Case,
+    decide::LONGEST,
+    decision::{Answer, Decision, Revocation},
+    diagnose::Setting,
+    diagnosis::{Apply, Remedy, RemedyKind, TargetKind},
+    grant::{GrantMode, OWN_POLICIES},
+};
+
+pub use plan::{Change, Entity, Failure, Limits, Step, failed, orphans, step};
+
+/// The grants of one holder that are remembered; only those that are over are ever dropped.
+const REMEMBERED: usize = 100;
+
+/// What the names of all our inline policies begin with.
+const INLINE_PREFIX: &str = "trailpass-";
+
+/// A decision that could not be applied for this long lapses. Seconds.
+pub const DECISION_LAPSES: i64 = 15 * 60;
+
+/// A user or a role, as IAM's APIs name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holder {
+    /// An IAM user, by its name.
+    User(String),
+    /// A role, by its name without a path.
+    Role(String),
+}
+
+/// What a grant gives.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Permission {
+    /// One of the stack's own policies, attached.
+    Attached {
+        /// Its ARN.
+        policy_arn: String,
+    },
+    /// An inline policy that ends by itself.
+    Inline {
+        /// Its name: one grant, one policy.
+        name: String,
+        /// The document, with its end.
+        document: String,
+    },
+}
+
+/// What is remembered of one user's or role's grants, in one document: two grants that share one attachment must not end at the
+/// same time, each believing that the other still needs it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HolderFile {
+    /// Oldest first.
+    pub grants: Vec<Grant>,
+}
+
+/// What is remembered of a grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// The case.
+    pub case_id: String,
+    /// Which opening of it.
+    pub opening: u64,
+    /// Who holds it.
+    pub holder: Holder,
+    /// IAM's unique id of the holder: a name may be somebody else's tomorrow.
+    pub holder_id: String,
+    /// What it gives.
+    pub permission: Permission,
+    /// Its end. Seconds since 1970.
+    pub not_after: i64,
+    /// When it was decided. Seconds since 1970.
+    pub decided_at: i64,
+    /// How far it has come.
+    pub state: State,
+    /// IAM has shown it on its holder. Until then whoever bears the name may have got it instead.
+    pub was_given: bool,
+    /// How many changes in a row have failed.
+    pub failures: u32,
+    /// No change is tried before. Seconds since 1970.
+    pub retry_at: i64,
+}
+
+/// How far a grant has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// To be given; IAM may hold it already.
+    Giving,
+    /// IAM showed it.
+    Given,
+    /// To be taken back; IAM may hold it still. Left only when IAM shows it gone.
+    Taking(End),
+    /// Over: IAM does not hold it on our account.
+    Ended(End),
+}
+
+/// Why a grant ends, or never began.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// Its time came.
+    Expired,
+    /// Somebody took it back.
+    Revoked,
+    /// It could not be given within a quarter of an hour of the decision.
+    Lapsed,
+    /// Somebody removed it by hand.
+    RemovedByHand,
+    /// Somebody changed it by hand, so that it allows something else than was approved.
+    ChangedByHand,
+    /// The user or role is gone, or another one bears its name.
+    HolderGone,
+    /// What the decision names may not be given, or may not be any more.
+    NotEntitled(Reason),
+    /// IAM will not have it.
+    Refused(String),
+}
+
+/// Why a decision entitles to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// There is none that the code vouches for.
+    NotDecided,
+    /// It was a rejection.
+    Rejected,
+    /// There is no such case, or it has been opened anew since.
+    NoSuchCase,
+    /// Its end lies before its beginning, or too far behind it.
+    Duration,
+    /// The case does not offer what the hash names.
+    NotOffered,
+    /// It was approved for another user or role than the case is about.
+    OtherHolder,
+    /// The stack grants nothing, or nothing of this kind.
+    Mode,
+}
+
+/// Everything that one grant depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// What was decided, as far as the code vouches for it: a decision that was altered, copied or written by hand is none.
+    pub decision: Option<&'a Decision>,
+    /// The authentic revocation, if there is one.
+    pub revocation: Option<&'a Revocation>,
+    /// The case as the table holds it now.
+    pub case: Option<&'a Case>,
+    /// What the stack may grant, and the guardrails as they are now.
+    pub setting: &'a Setting,
+}
+
+/// What a decision entitles to, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entitlement {
+    /// Who holds it.
+    pub holder: Holder,
+    /// IAM's unique id of the holder.
+    pub holder_id: String,
+    /// What is given.
+    pub permission: Permission,
+}
+
+/// Computes what a decision entitles to from the case's own record, whatever else the table says.
+pub fn permission(facts: &Facts<'_>) -> Result<Entitlement, Reason> {
+    let decision = facts.decision.ok_or(Reason::NotDecided)?;
+    if decision.answer != Answer::Approve {
+        return Err(Reason::Rejected);
+    }
+    let is_its_case = |case: &&Case| case.id == decision.case_id && case.opening == decision.opening;
+    let case = facts.case.filter(is_its_case).ok_or(Reason::NoSuchCase)?;
+    if !(1..=LONGEST).contains(&(decision.not_after - decision.decided_at)) {
+        return Err(Reason::Duration);
+    }
+    if facts.setting.mode == GrantMode::None {
+        return Err(Reason::Mode);
+    }
+    let diagnosed = case.diagnosed(facts.setting);
+    // A record under another case's id would be somebody else's denial.
+    if diagnosed.case_id != case.id {
+        return Err(Reason::NoSuchCase);
+    }
+    let is_named = |remedy: &&Remedy| remedy.apply == Apply::OnApproval && remedy.hash == decision.remedy;
+    let remedy = diagnosed.diagnosis.remedies.iter().find(is_named).ok_or(Reason::NotOffered)?;
+    let holder_id = diagnosed.diagnosis.principal.unique_id.clone().ok_or(Reason::OtherHolder)?;
+    if decision.target_id.as_ref() != Some(&holder_id) {
+        return Err(Reason::OtherHolder);
+    }
+    let holder = match remedy.target.kind {
+        TargetKind::User => Holder::User(remedy.target.name.clone()),
+        TargetKind::Role => Holder::Role(remedy.target.name.clone()),
+        _ => return Err(Reason::NotOffered),
+    };
+    let permission = match (remedy.kind, &remedy.policy_arn, &remedy.policy) {
+        (RemedyKind::AttachManagedPolicy, Some(arn), _) => Permission::Attached { policy_arn: arn.clone() },
+        (RemedyKind::PutInlinePolicy, None, Some(policy)) => Permission::Inline {
+            name: inline_name(&decision.case_id, decision.opening),
+            document: policy.ending_at(&timestamp(decision.not_after).ok_or(Reason::Duration)?).to_json(),
+        },
+        _ => return Err(Reason::NotOffered),
+    };
+    Ok(Entitlement { holder, holder_id, permission })
+}
+
+/// The name of a grant's inline policy: nobody else's, and the same whenever it is asked.
+pub fn inline_name(case_id: &str, opening: u64) -> String {
+    format!("{INLINE_PREFIX}{case_id}-{opening}")
+}
+
+/// Whether a policy is one that the stack owns and attaches.
+fn is_own_policy(arn: &str) -> bool {
+    OWN_POLICIES.iter().any(|own| arn.strip_suffix(own.name).is_some_and(|front| front.ends_with(":policy/trailpass/")))
+}
+
+/// The key of everything that is remembered of one holder's grants.
+pub fn key(holder_id: &str) -> String {
+    format!("GRANT#{holder_id}")
+}
+
+/// As IAM reads dates: `2026-10-05T08:00:00Z`.
+fn timestamp(seconds: i64) -> Option<String> {
+    jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
+}
+
+impl HolderFile {
+    /// The grant of one opening of a case.
+    pub fn grant(&self, case_id: &str, opening: u64) -> Option<&Grant> {
+        self.grants.iter().find(|grant| grant.is_of(case_id, opening))
+    }
+
+    /// Everything beside that grant.
+    pub fn others(&self, case_id: &str, opening: u64) -> impl Iterator<Item = &Grant> {
+        self.grants.iter().filter(move |grant| !grant.is_of(case_id, opening))
+    }
+
+    /// Remembers a grant as it is now.
+    pub fn remember(&mut self, grant: Grant) {
+        match self.grants.iter_mut().find(|known| known.is_of(&grant.case_id, grant.opening)) {
+            Some(known) => *known = grant,
+            None => self.grants.push(grant),
+        }
+        let over = self.grants.len().saturating_sub(REMEMBERED);
+        let mut left = over;
+        self.grants.retain(|grant| {
+            let is_dropped = left > 0 && grant.is_over();
+            left -= usize::from(is_dropped);
+            !is_dropped
+        });
+    }
+}
+
+impl Grant {
+    fn is_of(&self, case_id: &str, opening: u64) -> bool {
+        self.case_id == case_id && self.opening == opening
+    }
+
+    /// What is remembered before anything is given.
+    pub fn begun(decision: &Decision, entitlement: Entitlement) -> Self {
+        Self {
+            case_id: decision.case_id.clone(),
+            opening: decision.opening,
+            holder: entitlement.holder,
+            holder_id: entitlement.holder_id,
+            permission: entitlement.permission,
+            not_after: decision.not_after,
+            decided_at: decision.decided_at,
+            state: State::Giving,
+            was_given: false,
+            failures: 0,
+            retry_at: 0,
+        }
+    }
+
+    /// Whether nothing is left to do, for ever.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended(_))
+    }
+
+    /// Whether IAM has to hold it now: an overlapping grant's end must not take it away. `now` in seconds.
+    pub fn is_live(&self, now: i64) -> bool {
+        matches!(self.state, State::Giving | State::Given) && now < self.not_after
+    }
+
+    /// Whether it is something that reconcile gives at all: whoever wrote something else into the table must not have it taken
+    /// from somebody.
+    fn is_ours(&self) -> bool {
+        match &self.permission {
+            Permission::Attached { policy_arn } => OWN_POLICIES.iter().any(|own| {
+                policy_arn.strip_suffix(own.name).is_some_and(|front| front.ends_with(":policy/trailpass/"))
+            }),
+            Permission::Inline { name, .. } => *name == inline_name(&self.case_id, self.opening),
+        }
+    }
+
+    /// Whether both are one and the same entry in IAM.
+    pub fn shares_with(&self, other: &Self) -> bool {
+        self.holder_id == other.holder_id && self.holder == other.holder && self.permission == other.permission
+    }
+}

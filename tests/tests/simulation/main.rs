@@ -1,0 +1,66 @@
+//! Grants over time, in thousands of histories that a seed decides: denials, clicks, duplicates, crashes between any two effects,
+//! errors of AWS's, clocks that are behind, and somebody who writes into the table. Whatever happens, nobody holds what no
+//! approver gave, nobody holds it longer than its end and one sweep, and in the end everything is over.
+//!
+//! A failure names its seed: `SEED=17 cargo test -p tests --test simulation` plays that history alone.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly"
+)]
+
+mod outside;
+mod world;
+
+use world::{Counts, World};
+
+/// How many histories are played.
+const HISTORIES: u64 = 4_000;
+/// What happens in one.
+const EVENTS: u64 = 60;
+
+fn play(seed: u64) -> Counts {
+    let mut world = World::new(seed);
+    for _ in 0..EVENTS {
+        world.something_happens();
+        world.nobody_holds_what_nobody_gave();
+    }
+    world.everything_ends();
+    world.counts
+}
+
+#[test]
+fn no_history_ends_badly() {
+    if let Ok(seed) = std::env::var("SEED") {
+        println!("{:?}", play(seed.parse().expect("a number")));
+        return;
+    }
+    let workers = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let mut all = Counts::default();
+    std::thread::scope(|scope| {
+        let each = (0..workers).map(|first| {
+            scope.spawn(move || {
+                let mut counts = Counts::default();
+                for seed in (first..HISTORIES).step_by(workers as usize) {
+                    let played = std::panic::catch_unwind(|| play(seed));
+                    counts.add(&played.unwrap_or_else(|why| {
+                        eprintln!("SEED={seed}");
+                        std::panic::resume_unwind(why);
+                    }));
+                }
+                counts
+            })
+        });
+        for worker in each.collect::<Vec<_>>() {
+            all.add(&worker.join().expect("a history ended badly: its seed stands above"));
+        }
+    });
+    println!("{HISTORIES} histories: {all:?}");
+    // The histories are worth their name only if all of this happens in them, and often.
+    for (what, count) in all.each() {
+        assert!(count >= HISTORIES / 100, "hardly ever {what}: {count} in {HISTORIES} histories");
+    }
+}
