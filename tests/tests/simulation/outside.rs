@@ -17,6 +17,7 @@ impl World {
             self.one(&all).unwrap()
         };
         let what = self.below(4);
+        self.is_touched = true;
         match (what, self.iam.get_mut(&holder)) {
             (_, None) => self.make(holder),
             (0, Some(_)) => {
@@ -39,6 +40,7 @@ impl World {
     /// Somebody who can write to the table, and vouch for nothing.
     pub(super) fn somebody_forges(&mut self) {
         self.counts.saw("forged");
+        self.is_touched = true;
         let ids: Vec<String> = self.cases.keys().cloned().collect();
         let Some(case) = self.one(&ids).map(|id| self.cases[&id].clone()) else { return };
         let key = (case.id.clone(), case.opening);
