@@ -135,8 +135,10 @@ impl Judge {
     }
 
     fn members(&mut self, where_: &str, value: &Value, names: &[&str]) {
-        let found: Vec<&str> = value.as_object().map(Map::keys).into_iter().flatten().map(String::as_str).collect();
+        // Which order serde_json keeps is a feature that Cedar switches on for whatever is built with it.
+        let mut found: Vec<&str> = value.as_object().map(Map::keys).into_iter().flatten().map(String::as_str).collect();
         let mut names = names.to_vec();
+        found.sort_unstable();
         names.sort_unstable();
         self.must(found == names, || format!("{where_}: members {found:?}"));
     }
@@ -371,6 +373,7 @@ impl Judge {
         let mut members: Vec<&str> =
             statement.as_object().map(Map::keys).into_iter().flatten().map(String::as_str).collect();
         members.retain(|member| *member != "Sid");
+        members.sort_unstable();
         self.must(members == ["Action", "Condition", "Effect", "Resource"], || {
             format!("an exact policy with {members:?}")
         });

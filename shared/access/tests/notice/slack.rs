@@ -48,9 +48,14 @@ pub fn check_slack(message: &Value) {
             assert!(["&amp;", "&lt;", "&gt;"].iter().any(|entity| text[at..].starts_with(entity)), "{:?}", &text[at..]);
         }
     });
-    for markup in whole.split("\"type\":\"mrkdwn\"").skip(1) {
-        assert!(markup.starts_with(",\"verbatim\":true"), "Slack would make links of its own in {markup:?}");
-    }
+    assert_verbatim(message);
+}
+
+/// Slack makes no links of its own in any markup.
+fn assert_verbatim(value: &Value) {
+    assert!(value["type"] != "mrkdwn" || value["verbatim"] == true, "Slack would make links of its own in {value}");
+    let members = value.as_object().into_iter().flat_map(|object| object.values());
+    members.chain(value.as_array().into_iter().flatten()).for_each(assert_verbatim);
 }
 
 #[test]

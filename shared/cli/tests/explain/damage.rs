@@ -127,11 +127,12 @@ fn nothing_inside_a_broken_record_is_taken_for_a_record() {
     let record = serde_json::to_string_pretty(&with(denied(1), "requestParameters", json!({ "x": inner }))).unwrap();
     let broken = record.replace("\"awsRegion\": ", "\"awsRegion\" ");
     assert!(broken.contains("\n      {\n"));
+    let line = broken.lines().position(|line| line.contains("\"awsRegion\" ")).unwrap() + 1;
     let next = serde_json::to_string_pretty(&denied(2)).unwrap();
     assert_reads(
         &explain_json(format!("{broken}\n{next}\n")),
         &["e-2"],
-        "line 2, column 15: not JSON: a colon is missing here",
+        &format!("line {line}, column 15: not JSON: a colon is missing here"),
     );
     let log = format!("{{\n\"Records\": [\n{broken},\n{next}\n]\n}}\n").replace('\n', "\n ");
     assert_reads(&explain_json(log), &["e-2"], "not JSON: a colon is missing here");
