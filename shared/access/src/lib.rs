@@ -5,9 +5,10 @@
 //! The steps, in order: [`event`] → [`message`] → [`denial`] → [`scope`] and [`classify`] → [`propose`] → [`diagnose`].
 //! Two more verbs follow an answer: [`decide`] and [`reconcile`], with the [`decision`] between them.
 //! The nouns they use: [`principal`], [`arn`], [`action`], [`policy_document`], [`guardrails`], [`grant`], [`case`],
-//! [`diagnosis`]. What people see: [`notice`] and [`commands`].
+//! [`approver`], [`diagnosis`]. What people see: [`notice`] and [`commands`].
 
 pub mod action;
+pub mod approver;
 pub mod arn;
 pub mod case;
 pub mod classify;

@@ -388,7 +388,7 @@ fn unique_id(text: &str) -> Option<String> {
 
 /// What `AssumeRole` takes for a session's name.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
-fn is_session_name(text: &str) -> bool {
+pub(crate) fn is_session_name(text: &str) -> bool {
     (2..=64).contains(&text.len()) && is_iam_name(text)
 }
 
