@@ -194,6 +194,22 @@ fn the_domain_depends_on_little() {
 }
 
 #[test]
+fn cedar_stays_out_of_triage() {
+    // A megabyte and three milliseconds of each cold start, for rules that triage never asks.
+    let root = text("Cargo.toml");
+    let access = root.lines().find(|line| line.starts_with("access ")).expect("access stands in the root");
+    assert!(!access.contains("features"), "{access}");
+    let is_optional = |line: &String| line.starts_with("cedar-policy") && line.contains("optional = true");
+    assert!(tables("shared/access/Cargo.toml").iter().any(|(_, lines)| lines.iter().any(is_optional)));
+    for manifest in ["functions/triage/Cargo.toml", "shared/adapters/Cargo.toml"] {
+        assert!(!tables(manifest).iter().flat_map(|(_, lines)| lines).any(|line| line.contains("rules")), "{manifest}");
+    }
+    // Nor does access switch it on by itself.
+    let default = |line: &String| line.starts_with("default");
+    assert!(!tables("shared/access/Cargo.toml").iter().any(|(_, lines)| lines.iter().any(default)));
+}
+
+#[test]
 fn arrows_point_one_way() {
     // functions → {adapters, access}; cli → {adapters, access, functions}; adapters → access.
     const MAY: &[(&str, &[&str])] = &[

@@ -239,7 +239,12 @@ pub fn hash(case_id: &str, remedy: &Remedy) -> String {
         policy: remedy.policy.as_ref(),
     };
     let json = serde_json::to_vec(&approved).unwrap_or_default();
-    Sha256::digest(json).iter().fold(String::with_capacity(64), |mut text, byte| {
+    hex(&Sha256::digest(json))
+}
+
+/// Bytes as people compare them, in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         for nibble in [byte >> 4, byte & 15] {
             text.push(char::from_digit(nibble.into(), 16).unwrap_or('0'));
         }

@@ -5,9 +5,12 @@
 //! The steps, in order: [`event`] → [`message`] → [`denial`] → [`scope`] and [`classify`] → [`propose`] → [`diagnose`].
 //! Two more verbs follow an answer: [`decide`] and [`reconcile`], with the [`decision`] between them.
 //! The nouns they use: [`principal`], [`arn`], [`action`], [`policy_document`], [`guardrails`], [`grant`], [`case`],
-//! [`approver`], [`diagnosis`]. What people see: [`notice`] and [`commands`].
+//! [`approver`], [`diagnosis`]. What people see: [`notice`] and [`commands`]. With the feature `rules`, who may approve what:
+//! `approval_rules`.
 
 pub mod action;
+#[cfg(feature = "rules")]
+pub mod approval_rules;
 pub mod approver;
 pub mod arn;
 pub mod case;
