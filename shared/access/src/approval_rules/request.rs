@@ -61,7 +61,7 @@ pub struct Matter<'a> {
     pub channel: Channel,
 }
 
-/// Everything that the rules look at.
+/// Everything that the rules look at. [`Matter::asked_by`] makes it, so that nobody has to say of themselves whether a denial is theirs.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// Who answers.
