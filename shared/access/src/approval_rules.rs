@@ -20,7 +20,7 @@ use crate::{
     grant::hex,
 };
 
-pub use request::{AnswerKind, Channel, Matter, RemedyFacts, Request, Who};
+pub use request::{AnswerKind, Matter, RemedyFacts, Request, Who};
 
 #[cfg(test)]
 mod mutations;

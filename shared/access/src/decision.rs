@@ -17,7 +17,7 @@ pub enum Answer {
 }
 
 /// How the answer came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
     /// A button in Slack, the request signed by Slack.
@@ -98,7 +98,7 @@ impl Decision {
             self.remedy.as_deref(),
             self.target_id.as_deref(),
             Some(&self.by.approver),
-            Some(channel_word(self.by.channel)),
+            Some(self.by.channel.word()),
             Some(&self.by.identity),
             Some(&self.decided_at.to_string()),
             Some(&self.not_after.to_string()),
@@ -115,17 +115,20 @@ impl Revocation {
             Some(&self.case_id),
             Some(&self.opening.to_string()),
             Some(&self.by.approver),
-            Some(channel_word(self.by.channel)),
+            Some(self.by.channel.word()),
             Some(&self.by.identity),
             Some(&self.revoked_at.to_string()),
         ])
     }
 }
 
-fn channel_word(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Slack => "slack",
-        Channel::Aws => "aws",
+impl Channel {
+    /// The word in the schema of the approval rules, and in what the code vouches for.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Slack => "slack",
+            Self::Aws => "aws",
+        }
     }
 }
 

@@ -84,8 +84,6 @@ pub struct Grant {
     pub decided_at: i64,
     /// How far it has come.
     pub state: State,
-    /// IAM has shown it on its holder. Until then whoever bears the name may have got it instead.
-    pub was_given: bool,
     /// How many changes in a row have failed.
     pub failures: u32,
     /// No change is tried before. Seconds since 1970.
@@ -276,7 +274,6 @@ impl Grant {
             not_after: decision.not_after,
             decided_at: decision.decided_at,
             state: State::Giving,
-            was_given: false,
             failures: 0,
             retry_at: 0,
         }

@@ -10,9 +10,10 @@
 )]
 
 use access::{
-    approval_rules::{AnswerKind, ApprovalRules, Channel, Matter, RemedyFacts, Request, RulesError, Verdict, Who},
+    approval_rules::{AnswerKind, ApprovalRules, Matter, RemedyFacts, Request, RulesError, Verdict, Who},
     approver::{Approver, Approvers, OwnDenial},
     classify::Rule,
+    decision::Channel,
     diagnose::{Setting, diagnose},
     diagnosis::{Apply, Reach, RemedyKind, Response, Risk, Scenario},
     event,

@@ -400,6 +400,7 @@ impl World {
         for (holder, entity) in self.iam.clone() {
             let (_, file) = self.file(&reconcile::key(&entity.id));
             for change in reconcile::orphans(&holder, &entity, &file) {
+                assert!(self.is_touched, "{change:?} is left to be swept, though nobody meddled");
                 self.counts.saw("orphaned");
                 let _ = self.change(&change);
             }

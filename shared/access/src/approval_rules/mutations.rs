@@ -5,6 +5,7 @@ use super::*;
 use crate::{
     approver::OwnDenial,
     classify::Rule,
+    decision::Channel,
     diagnosis::{Apply, Reach, RemedyKind, Response, Risk, Scenario},
 };
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::{
     approver::{Approver, OwnDenial},
     classify::Rule,
+    decision::Channel,
     diagnosis::{Apply, Diagnosis, Reach, Remedy, RemedyKind, Response, Risk, Scenario},
 };
 
@@ -35,15 +36,6 @@ pub enum AnswerKind {
     Reject,
     /// End a grant early.
     Revoke,
-}
-
-/// How an answer came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Channel {
-    /// A button in a message of Slack's.
-    Slack,
-    /// A request that AWS credentials signed.
-    Aws,
 }
 
 /// What an answer is about, whoever gives it.
@@ -145,10 +137,6 @@ impl Request<'_> {
         ];
         let remedy = Entity::new(resource.clone(), named(attributes), HashSet::new()).map_err(|e| e.to_string())?;
 
-        let channel = match self.channel {
-            Channel::Slack => "slack",
-            Channel::Aws => "aws",
-        };
         let own_denial = match self.own_denial {
             OwnDenial::Yes => "yes",
             OwnDenial::No => "no",
@@ -156,7 +144,7 @@ impl Request<'_> {
         };
         let context = Context::from_pairs(named([
             ("durationMinutes", RestrictedExpression::new_long(self.minutes)),
-            ("channel", RestrictedExpression::new_entity_uid(uid("Channel", channel)?)),
+            ("channel", RestrictedExpression::new_entity_uid(uid("Channel", self.channel.word())?)),
             ("ownDenial", RestrictedExpression::new_entity_uid(uid("OwnDenial", own_denial)?)),
         ]))
         .map_err(|e| e.to_string())?;

@@ -95,10 +95,8 @@ pub fn step<'a>(
     if !grant.is_ours() && !grant.is_over() {
         return in_state(State::Ended(End::NotEntitled(Reason::NotOffered)));
     }
-    // Changes go by name. Between a look and a change another user or role may have come to bear the name: what has not been
-    // seen on its holder is looked for, and taken back, under the name.
-    let is_another = entity.is_some_and(|entity| entity.id != grant.holder_id);
-    let entity = entity.filter(|_| !is_another || !grant.was_given);
+    // Changes go by name: should another user or role come to bear it between a look and a change, it holds an orphan.
+    let entity = entity.filter(|entity| entity.id == grant.holder_id);
     let holds = entity.is_some_and(|entity| holds(entity, &grant.permission));
     match &grant.state {
         State::Ended(_) => Step::Done,
@@ -106,12 +104,12 @@ pub fn step<'a>(
             if let Some(end) = end_of(facts, grant, &entitled, now) {
                 return in_state(State::Taking(end));
             }
-            let Some(entity) = entity.filter(|_| !is_another) else { return in_state(State::Taking(End::HolderGone)) };
+            let Some(entity) = entity else { return in_state(State::Ended(End::HolderGone)) };
             if holds && !holds_as_decided(entity, &grant.permission) {
                 return in_state(State::Taking(End::ChangedByHand));
             }
             match (&grant.state, holds) {
-                (State::Giving, true) => Step::Record(Grant { was_given: true, ..given(grant) }),
+                (State::Giving, true) => in_state(State::Given),
                 (State::Giving, false) if now >= grant.decided_at + DECISION_LAPSES => {
                     in_state(State::Taking(End::Lapsed))
                 }
@@ -136,10 +134,6 @@ pub fn step<'a>(
             Step::Apply(taking(grant))
         }
     }
-}
-
-fn given(grant: &Grant) -> Grant {
-    Grant { state: State::Given, failures: 0, retry_at: 0, ..grant.clone() }
 }
 
 /// What hangs on a user or role under our names while nothing that is remembered accounts for it: a document was lost, or somebody
