@@ -18,7 +18,7 @@ use access::{
     event,
     triage::{self, ACCOUNT_BUDGET, Documents, Found, Now, Outcome, PRINCIPAL_BUDGET, StormFile, Tell},
 };
-use tests::local::denials::{Denial, SCP, denial};
+use tests::local::denials::{Denial, IDENTITY_DENY, QUARANTINE, SCP, denial};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -372,6 +372,24 @@ fn another_cause_is_linked_to_the_last_of_the_same_call() {
         desk.cases().into_iter().filter(|case| case.id != first).map(|case| case.linked).collect();
     assert_eq!(linked.len(), 2);
     assert_eq!(linked.iter().flatten().collect::<Vec<_>>(), [&first]);
+}
+
+/// Joining it, the alarm would reach nobody of the security team.
+#[test]
+fn an_alarm_never_joins_a_notices_case() {
+    let mut desk = Desk::new();
+    let (refused, quarantined) = (call().because(IDENTITY_DENY), call().because(QUARANTINE));
+    desk.settle(std::slice::from_ref(&refused));
+    let first = desk.case();
+    let taken = desk.settle(&[quarantined.clone(), refused.another()]);
+    let [Tell::Case(alarm, _)] = &taken.tell[..] else { panic!("{taken:?}") };
+    assert_eq!((alarm.audience, alarm.count), (Audience::Alarms, 1));
+    assert_eq!((alarm.linked.as_ref(), &alarm.call_id), (Some(&first.id), &first.call_id));
+    // Nor a notice an alarm's.
+    let mut desk = Desk::new();
+    desk.settle(&[quarantined, refused]);
+    let audiences: Vec<Audience> = desk.cases().iter().map(|case| case.audience).collect();
+    assert!(audiences.contains(&Audience::Notices) && audiences.contains(&Audience::Alarms), "{audiences:?}");
 }
 
 #[test]

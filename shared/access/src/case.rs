@@ -132,7 +132,7 @@ pub struct Case {
     pub has_open_case: bool,
     /// What was said when it was opened, for programs that read the table.
     pub diagnosis: serde_json::Value,
-    /// An earlier case of the same call with another cause.
+    /// An earlier case of the same call with another cause, or for the other audience.
     pub linked: Option<String>,
     /// The principal's first case of the last ten minutes, under whose message this one is shown.
     pub shown_under: Option<String>,
@@ -294,17 +294,23 @@ pub fn event_key(record: &Record) -> String {
 /// The id of the case that a denial belongs to: the same facts give the same id, in whatever process they are read.
 ///
 /// It covers partition, account, Region, the principal's unique id (its ARN or name where there is none), action,
-/// resource and cause. Twenty letters and digits, a hundred bits: nobody can aim at another's case.
-pub fn id(denial: &Denial) -> String {
+/// resource and cause, and for an alarm that it is one: an alarm that joined a notice's case would reach nobody of the
+/// security team. Twenty letters and digits, a hundred bits: nobody can aim at another's case.
+pub fn id(denial: &Denial, audience: Audience) -> String {
     let cause = &denial.cause;
+    let alarm = match audience {
+        Audience::Notices => None,
+        Audience::Alarms => Some(Some(audience.word())),
+    };
     digest_id(
         call_parts(denial)
             .into_iter()
-            .chain([Some(effect_word(cause.effect)), cause.policy_type.map(policy_type_word)]),
+            .chain([Some(effect_word(cause.effect)), cause.policy_type.map(policy_type_word)])
+            .chain(alarm),
     )
 }
 
-/// The id of the call whatever its cause: cases that share it are linked.
+/// The id of the call whatever its cause and whoever is told: cases that share it are linked.
 pub fn call_id(denial: &Denial) -> String {
     digest_id(call_parts(denial))
 }

@@ -1,7 +1,7 @@
 //! From a record to its diagnosis: denial → rule → remedies → response, in one pure call.
 
 use crate::{
-    case,
+    case::{self, Audience},
     classify::{Facts, Rule, classify},
     denial::Denial,
     diagnosis::{Apply, Diagnosis, Response, Risk, Scenario},
@@ -50,7 +50,8 @@ pub fn diagnose_sentence(text: &str, setting: &Setting) -> Option<Diagnosed> {
 fn finish(denial: Denial, setting: &Setting, has_open_case: bool, is_record: bool) -> Diagnosed {
     let facts = Facts::of(&denial, &setting.guardrails, has_open_case);
     let rule = classify(&facts);
-    let case_id = case::id(&denial);
+    // What becomes of the response below doesn't change who is told.
+    let case_id = case::id(&denial, Audience::of(rule.response()));
     let scenario = facts.scenario;
     let mut remedies = propose(&Proposal {
         denial: &denial,

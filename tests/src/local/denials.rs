@@ -14,6 +14,12 @@ pub const NO_POLICY: &str = "no identity-based policy allows the";
 /// A service control policy said no.
 pub const SCP: &str = "of an explicit deny in a service control policy for the";
 
+/// A policy of the caller's said no.
+pub const IDENTITY_DENY: &str = "with an explicit deny in an identity-based policy";
+/// AWS has found the caller's keys where everybody can read them.
+pub const QUARANTINE: &str =
+    "with an explicit deny in an identity-based policy: arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3";
+
 /// A refused call that is being made up.
 #[derive(Debug, Clone)]
 pub struct Denial {
@@ -136,9 +142,14 @@ impl Denial {
     /// As EventBridge delivers it.
     pub fn event(&self) -> Value {
         let mut event = self.event.clone();
+        // AWS has two forms of giving a reason.
+        let why = match self.reason.starts_with("with ") {
+            true => self.reason.clone(),
+            false => format!("because {} {} action", self.reason, self.action),
+        };
         event["detail"]["errorMessage"] = json!(format!(
-            "User: {} is not authorized to perform: {} on resource: {} because {} {} action",
-            self.who, self.action, self.resource, self.reason, self.action
+            "User: {} is not authorized to perform: {} on resource: {} {why}",
+            self.who, self.action, self.resource
         ));
         event
     }
