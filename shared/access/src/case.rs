@@ -20,6 +20,8 @@ pub const QUIET: i64 = 24 * 3600;
 pub(crate) const KEPT: i64 = 90 * 24 * 3600;
 /// The denials whose ids are remembered, so that one delivered twice counts once.
 const EVENTS: usize = 256;
+/// An alarm that goes on is told again after this long. Seconds.
+const TOLD_AGAIN: i64 = 3600;
 /// Sessions and addresses that are named.
 const NAMED: usize = 10;
 
@@ -65,6 +67,9 @@ pub struct Told {
     pub slack: Option<SlackMessage>,
     /// When the message was last updated. Seconds since 1970.
     pub updated_at: i64,
+    /// When somebody last set about telling everybody anew; an update of a message tells nobody. Seconds since 1970.
+    #[serde(default)]
+    pub told_at: i64,
 }
 
 /// The two states of a notice.
@@ -88,9 +93,15 @@ pub struct SlackMessage {
 }
 
 impl Told {
-    /// Nobody has been told, and this invocation is about to.
-    pub fn leased(until: i64) -> Self {
-        Self { lease_until: until, ..Self::default() }
+    /// Nobody has been told, and this invocation is about to. `now` in seconds, `until` in milliseconds.
+    pub fn leased(now: i64, until: i64) -> Self {
+        Self { lease_until: until, told_at: now, ..Self::default() }
+    }
+
+    /// Takes over what another left untold. `now` in seconds, `until` in milliseconds.
+    pub fn take_over(&mut self, now: i64, until: i64) {
+        self.lease_until = until;
+        self.told_at = now;
     }
 
     /// Whether this invocation may take over telling. `now` in milliseconds.
@@ -108,6 +119,9 @@ pub struct Case {
     pub call_id: String,
     /// Who is told.
     pub audience: Audience,
+    /// Whose it is: what cases that are shown together have in common. One budget may be several principals'.
+    #[serde(default)]
+    pub principal: String,
     /// How many times it was opened: 1, and one more after each closing.
     pub opening: u64,
     /// When it was opened. Seconds since 1970, our clock.
@@ -156,6 +170,8 @@ pub struct Arrival {
     pub message: usize,
     /// [`event_key`] of its record.
     pub event: String,
+    /// CloudTrail's `eventID`.
+    pub event_id: Option<String>,
     /// CloudTrail's time.
     pub time: String,
     /// The session.
@@ -170,6 +186,7 @@ impl Arrival {
         Self {
             message,
             event: event_key(&denial.record),
+            event_id: denial.record.event_id.clone(),
             time: denial.record.event_time.clone().unwrap_or_default(),
             session: denial.caller.principal.session_name.clone(),
             source_ip: denial.record.source_ip_address.clone(),
@@ -185,6 +202,7 @@ impl Case {
             id: case_id.clone(),
             call_id: call_id(denial),
             audience: Audience::of(diagnosis.response),
+            principal: principal_of(denial).unwrap_or_default().chars().take(256).collect(),
             opening: 1,
             opened_at: now,
             seen_at: now,
@@ -236,6 +254,15 @@ impl Case {
             self.seen_at = self.seen_at.max(now);
         }
         usize::try_from(new).unwrap_or(usize::MAX)
+    }
+
+    /// Whether people are to hear of it once more: somebody who tries to blind the log day after day must not be an alarm
+    /// of the first day only. `now` in seconds.
+    pub fn is_due_again(&self, arrivals: &Arrivals, now: i64) -> bool {
+        self.audience == Audience::Alarms
+            && self.told.notice == NoticeState::Sent
+            && now - self.told.told_at >= TOLD_AGAIN
+            && arrivals.each.iter().any(|arrival| !self.event_ids.contains(&arrival.event))
     }
 
     /// What is said of it, computed from its record anew.
@@ -323,10 +350,16 @@ fn call_parts(denial: &Denial) -> [Option<&str>; 7] {
         denial.place.account_id.as_deref(),
         denial.place.region.as_deref(),
         principal.account_id.as_deref(),
-        principal.unique_id.as_deref().or(principal.arn.as_deref()).or(principal.name.as_deref()),
+        principal_of(denial),
         denial.action.as_deref(),
         denial.resource.as_deref(),
     ]
+}
+
+/// What tells one principal from another within its account.
+fn principal_of(denial: &Denial) -> Option<&str> {
+    let principal = &denial.caller.principal;
+    principal.unique_id.as_deref().or(principal.arn.as_deref()).or(principal.name.as_deref())
 }
 
 /// Each part with its length before it, so that no two lists of parts run together; an absent part is none of any length.

@@ -5,27 +5,33 @@
 //! the second plan changes nothing.
 //!
 //! The number of different cases is an attacker's to choose, so opening one has a budget for each principal and each account
-//! and hour. What goes over it is held: counted in one storm for the account, which is told of once. Alarms have budgets of
-//! their own, and no other noise eats into them.
+//! and hour. What goes over it is held: counted in one storm for the account, which is told of once, and again when it has
+//! grown tenfold. Alarms have budgets of their own, and no other noise eats into them; and a principal's first alarm with an
+//! action is never held, so that no flood of one alarm hides another.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
 use crate::{
-    case::{Arrival, Arrivals, Audience, Case, KEPT, Told},
+    case::{Arrival, Arrivals, Audience, Case, KEPT, NoticeState, Told},
     denial::Denial,
     diagnose::Diagnosed,
     diagnosis::Response,
 };
 
 mod files;
+mod opening;
+mod storm;
 
 pub use files::{
-    AccountFile, Budget, Opened, PrincipalFile, RecentCase, StormFile, case_key, is_open_case, named_entity_key,
-    principal_key, recent_cases, storm_key,
+    AccountFile, Budget, Opened, PrincipalFile, RecentCase, case_key, is_open_case, named_entity_key, principal_key,
+    recent_cases,
 };
-use files::{account_key, storm_key_of};
+use files::{account_key, principal_name};
+use opening::Opening;
+use storm::storm_key_of;
+pub use storm::{StormFile, storm_key};
 
 /// New cases of one principal in an hour.
 pub const PRINCIPAL_BUDGET: u32 = 10;
@@ -35,10 +41,6 @@ pub const ACCOUNT_BUDGET: u32 = 100;
 pub const TOGETHER: i64 = 600;
 /// A message in Slack is updated with its counter at most this often. Seconds.
 const UPDATE_EVERY: i64 = 60;
-/// Recent cases remembered for a principal.
-const RECENT: usize = 32;
-/// Principals named in a storm.
-const STORM_PRINCIPALS: usize = 20;
 
 /// A document as it was read: version and JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +102,11 @@ impl Now {
         self.ms.div_euclid(1000)
     }
 
+    /// The hour that budgets are counted in.
+    fn hour(self) -> i64 {
+        self.seconds().div_euclid(3600)
+    }
+
     /// After this nobody of this invocation can still be telling. One second is for clocks that differ.
     fn lease(self) -> i64 {
         self.deadline_ms + 1000
@@ -137,7 +144,7 @@ pub enum Outcome {
 pub enum Tell {
     /// The notice of a case, with the others that it is shown beside.
     Case(Box<Case>, Vec<RecentCase>),
-    /// A storm's one notice.
+    /// A storm's notice.
     Storm(StormFile),
     /// A new counter in a message that is there.
     UpdateCase(Box<Case>, Vec<RecentCase>),
@@ -159,12 +166,11 @@ pub fn group(diagnosed: impl IntoIterator<Item = (usize, Diagnosed)>) -> Vec<Gro
             continue;
         }
         let key = principal_key(&one.denial);
-        let principal = &one.denial.caller.principal;
         let account_id = one.denial.place.account_id.clone().unwrap_or_default();
         let group = groups.entry((key.clone(), account_id.clone())).or_insert_with(|| Group {
             principal: key,
             account_id,
-            name: principal.arn.clone().or_else(|| principal.name.clone()).unwrap_or_else(|| "not named".to_owned()),
+            name: principal_name(&one.denial),
             cases: Vec::new(),
         });
         let arrival = Arrival::of(message, &one.denial);
@@ -182,11 +188,12 @@ pub fn group(diagnosed: impl IntoIterator<Item = (usize, Diagnosed)>) -> Vec<Gro
 
 /// The documents that [`plan`] looks at.
 pub fn keys(group: &Group, now: Now) -> Vec<String> {
-    let hour = now.seconds().div_euclid(3600);
     let mut keys: Vec<String> = group.cases.iter().map(|case| case_key(&case.first.case_id)).collect();
     keys.push(group.principal.clone());
     keys.push(account_key(&group.account_id));
-    keys.extend([Audience::Notices, Audience::Alarms].map(|audience| storm_key_of(&group.account_id, hour, audience)));
+    keys.extend(
+        [Audience::Notices, Audience::Alarms].map(|audience| storm_key_of(&group.account_id, now.hour(), audience)),
+    );
     keys
 }
 
@@ -198,7 +205,12 @@ pub fn plan(group: &Group, documents: &Documents, now: Now) -> Vec<Planned> {
         let key = case_key(&arrivals.first.case_id);
         let found = documents.get(&key);
         match found.and_then(read::<Case>).filter(|case| case.is_open(now.seconds())) {
-            Some(case) => planned.push(join(case, found.map(|f| f.version), arrivals, &opening.principal, now)),
+            Some(case) => {
+                let again = opening.may_tell_again(&case, arrivals);
+                let joined = join(case, found.map(|f| f.version), arrivals, opening.principal(), again, now);
+                // Telling again is charged like telling at first, and is written with what it is charged to.
+                if again { opening.take(joined) } else { planned.push(joined) }
+            }
             None => opening.add(arrivals, found),
         }
     }
@@ -206,16 +218,26 @@ pub fn plan(group: &Group, documents: &Documents, now: Now) -> Vec<Planned> {
     planned
 }
 
-/// More denials of a case that is open.
-fn join(mut case: Case, version: Option<u64>, arrivals: &Arrivals, principal: &PrincipalFile, now: Now) -> Planned {
+/// More denials of a case that is open. `again`: everybody is told anew.
+fn join(
+    mut case: Case,
+    version: Option<u64>,
+    arrivals: &Arrivals,
+    principal: &PrincipalFile,
+    again: bool,
+    now: Now,
+) -> Planned {
     let counted: Vec<bool> = arrivals.each.iter().map(|arrival| case.event_ids.contains(&arrival.event)).collect();
     let new = case.join(arrivals, now.seconds());
     let takes_over = case.told.is_free(now.ms);
-    let is_pending = case.told.notice == crate::case::NoticeState::Pending;
-    let updates =
-        new > 0 && !is_pending && now.seconds() - case.told.updated_at >= UPDATE_EVERY && case.told.slack.is_some();
+    let is_pending = case.told.notice == NoticeState::Pending;
+    let is_old = now.seconds() - case.told.updated_at >= UPDATE_EVERY;
+    let updates = new > 0 && !is_pending && !again && is_old && case.told.slack.is_some();
+    if again {
+        case.told = Told::leased(now.seconds(), now.lease());
+    }
     if takes_over {
-        case.told.lease_until = now.lease();
+        case.told.take_over(now.seconds(), now.lease());
     }
     if updates {
         case.told.updated_at = now.seconds();
@@ -239,7 +261,7 @@ fn join(mut case: Case, version: Option<u64>, arrivals: &Arrivals, principal: &P
     } else {
         Vec::new()
     };
-    let tell = match (takes_over, updates) {
+    let tell = match (takes_over || again, updates) {
         (true, _) => vec![Tell::Case(Box::new(case), together)],
         (false, true) => vec![Tell::UpdateCase(Box::new(case), together)],
         (false, false) => Vec::new(),
@@ -247,181 +269,9 @@ fn join(mut case: Case, version: Option<u64>, arrivals: &Arrivals, principal: &P
     Planned { changes, outcomes, tell }
 }
 
-/// New cases of one principal: they share its budget, so they are written together.
-struct Opening<'a> {
-    group: &'a Group,
-    documents: &'a Documents,
-    now: Now,
-    principal: PrincipalFile,
-    account: AccountFile,
-    storms: BTreeMap<Audience, StormFile>,
-    changes: Vec<Change>,
-    outcomes: Vec<(Arrival, Outcome)>,
-    tell: Vec<Tell>,
-    has_opened: bool,
-}
-
-impl<'a> Opening<'a> {
-    fn new(group: &'a Group, documents: &'a Documents, now: Now) -> Self {
-        let hour = now.seconds().div_euclid(3600);
-        let mut principal: PrincipalFile = documents.get(&group.principal).and_then(read).unwrap_or_default();
-        let mut account: AccountFile =
-            documents.get(&account_key(&group.account_id)).and_then(read).unwrap_or_default();
-        principal.opened = principal.opened.in_hour(hour);
-        account.opened = account.opened.in_hour(hour);
-        Self {
-            group,
-            documents,
-            now,
-            principal,
-            account,
-            storms: BTreeMap::new(),
-            changes: Vec::new(),
-            outcomes: Vec::new(),
-            tell: Vec::new(),
-            has_opened: false,
-        }
-    }
-
-    fn add(&mut self, arrivals: &Arrivals, closed: Option<&Found>) {
-        let audience = Audience::of(arrivals.first.diagnosis.response);
-        if *self.principal.opened.of(audience) >= PRINCIPAL_BUDGET {
-            return self.hold(arrivals, audience, Budget::Principal);
-        }
-        if *self.account.opened.of(audience) >= ACCOUNT_BUDGET {
-            return self.hold(arrivals, audience, Budget::Account);
-        }
-        *self.principal.opened.of(audience) += 1;
-        *self.account.opened.of(audience) += 1;
-        self.has_opened = true;
-        let seconds = self.now.seconds();
-        let mut case = match closed.and_then(read::<Case>) {
-            Some(closed) => closed.reopen(arrivals, seconds),
-            None => Case::open(arrivals, seconds),
-        };
-        case.told = Told::leased(self.now.lease());
-        let recent = self.principal.recent.iter().rev();
-        case.linked = recent.clone().find(|r| r.call_id == case.call_id && r.id != case.id).map(|r| r.id.clone());
-        case.shown_under = self
-            .principal
-            .recent
-            .iter()
-            .find(|r| seconds - r.opened_at < TOGETHER && r.audience == audience && r.id != case.id)
-            .map(|r| r.id.clone());
-        self.principal.recent.retain(|r| r.id != case.id);
-        self.principal.recent.push(RecentCase {
-            id: case.id.clone(),
-            call_id: case.call_id.clone(),
-            opened_at: seconds,
-            audience,
-            action: arrivals.first.diagnosis.action.clone(),
-            resource: arrivals.first.diagnosis.resource.clone().map(|resource| resource.chars().take(256).collect()),
-        });
-        let forgotten = self.principal.recent.len().saturating_sub(RECENT);
-        self.principal.recent.drain(..forgotten);
-        let version = closed.map(|found| found.version);
-        self.changes.push(change(&case_key(&case.id), version, &case, Some(case.expires())));
-        let mut seen: Vec<&str> = Vec::new();
-        for arrival in &arrivals.each {
-            let outcome = match (seen.contains(&arrival.event.as_str()), seen.is_empty()) {
-                (true, _) => Outcome::Duplicate,
-                (false, true) => Outcome::Posted,
-                (false, false) => Outcome::Joined,
-            };
-            seen.push(&arrival.event);
-            self.outcomes.push((arrival.clone(), outcome));
-        }
-        self.tell.push(Tell::Case(Box::new(case), Vec::new()));
-    }
-
-    fn hold(&mut self, arrivals: &Arrivals, audience: Audience, over: Budget) {
-        let hour = self.now.seconds().div_euclid(3600);
-        let key = storm_key_of(&self.group.account_id, hour, audience);
-        let found = self.documents.get(&key).and_then(read::<StormFile>);
-        let storm = self.storms.entry(audience).or_insert_with(|| {
-            found.unwrap_or_else(|| StormFile {
-                account_id: self.group.account_id.clone(),
-                audience,
-                opened_at: self.now.seconds(),
-                held: 0,
-                principals: Vec::new(),
-                over,
-                event_ids: Vec::new(),
-                told: Told::default(),
-            })
-        });
-        for arrival in &arrivals.each {
-            if storm.event_ids.contains(&arrival.event) {
-                let is_busy =
-                    storm.told.notice == crate::case::NoticeState::Pending && !storm.told.is_free(self.now.ms);
-                let outcome = if is_busy { Outcome::Waiting } else { Outcome::Duplicate };
-                self.outcomes.push((arrival.clone(), outcome));
-                continue;
-            }
-            storm.event_ids.push(arrival.event.clone());
-            storm.held += 1;
-            self.outcomes.push((arrival.clone(), Outcome::Held));
-        }
-        // A storm is large by nature: more ids are kept than for a case, so that a batch that comes again counts once.
-        let forgotten = storm.event_ids.len().saturating_sub(4096);
-        storm.event_ids.drain(..forgotten);
-        if storm.principals.len() < STORM_PRINCIPALS && !storm.principals.contains(&self.group.name) {
-            storm.principals.push(self.group.name.chars().take(256).collect());
-        }
-    }
-
-    fn finish(mut self) -> Option<Planned> {
-        for storm in std::mem::take(&mut self.storms).into_values() {
-            self.write_storm(storm);
-        }
-        if self.has_opened {
-            let file = &self.group.principal;
-            let week = Some(self.now.seconds() + 7 * 24 * 3600);
-            self.changes.push(change(file, self.documents.get(file).map(|f| f.version), &self.principal, week));
-            let account = account_key(&self.group.account_id);
-            self.changes.push(change(&account, self.documents.get(&account).map(|f| f.version), &self.account, week));
-        }
-        for tell in &mut self.tell {
-            if let Tell::Case(case, beside) = tell {
-                *beside = together(&self.principal, case, self.now);
-            }
-        }
-        (!self.outcomes.is_empty()).then_some(Planned {
-            changes: self.changes,
-            outcomes: self.outcomes,
-            tell: self.tell,
-        })
-    }
-
-    fn write_storm(&mut self, mut storm: StormFile) {
-        let key = storm_key(&storm);
-        let version = self.documents.get(&key).map(|found| found.version);
-        let was_held = self.documents.get(&key).and_then(read::<StormFile>).map_or(0, |before| before.held);
-        let takes_over = storm.told.is_free(self.now.ms);
-        if takes_over {
-            storm.told.lease_until = self.now.lease();
-        }
-        let is_sent = storm.told.notice == crate::case::NoticeState::Sent;
-        let is_due = self.now.seconds() - storm.told.updated_at >= UPDATE_EVERY;
-        let updates = is_sent && storm.held > was_held && is_due && storm.told.slack.is_some();
-        if updates {
-            storm.told.updated_at = self.now.seconds();
-        }
-        if storm.held > was_held || takes_over {
-            self.changes.push(change(&key, version, &storm, Some(self.now.seconds() + KEPT)));
-        }
-        match (takes_over, updates) {
-            (true, _) => self.tell.push(Tell::Storm(storm)),
-            (false, true) => self.tell.push(Tell::UpdateStorm(storm)),
-            (false, false) => {}
-        }
-    }
-}
-
 /// The principal's other cases of the last ten minutes.
 fn together(principal: &PrincipalFile, case: &Case, now: Now) -> Vec<RecentCase> {
-    let is_near = |r: &&RecentCase| r.id != case.id && now.seconds() - r.opened_at < TOGETHER;
-    principal.recent.iter().filter(is_near).cloned().collect()
+    principal.recent.iter().filter(|recent| recent.is_near(case, now.seconds())).cloned().collect()
 }
 
 fn read<T: serde::de::DeserializeOwned>(found: &Found) -> Option<T> {

@@ -16,7 +16,7 @@ use access::{
     notice::{
         html, slack as slack_notice,
         sns::{self as sns_notice, TopicFormat},
-        storm::{Storm, StormReason},
+        storm::{HeldCall, Storm, StormReason},
         text::{self as text_notice, Style},
     },
 };
@@ -84,8 +84,12 @@ proptest! {
 
     #[test]
     fn a_storm_is_as_careful(strings in strings(), alarm: bool, held: u64) {
+        let actions = strings.iter().cloned().map(|name| (name, held)).collect();
+        let text = |n: usize| strings.get(n).cloned();
+        let calls = vec![HeldCall { action: text(0), resource: text(1), principal: text(2), event_id: text(3), time: text(4) }; 64];
         let storm = Storm {
-            account_id: &strings[0], opened_at: strings.last().expect("one"), held, principals: &strings, reason: StormReason::PrincipalBudget, alarm,
+            account_id: &strings[0], opened_at: strings.last().expect("one"), held, principals: &strings,
+            actions: &actions, calls: &calls, kept_as: strings[0].clone(), reason: StormReason::PrincipalBudget, alarm,
         };
         let text = storm.text(Style::Plain);
         prop_assert!(!text.chars().any(|c| c != '\n' && is_dangerous(c)), "{text:?}");

@@ -94,6 +94,13 @@ impl Denial {
         self
     }
 
+    /// By somebody of another kind: the ARN that AWS's sentence names, and `userIdentity`.
+    pub fn by(mut self, arn: &str, identity: Value) -> Self {
+        self.who = arn.to_owned();
+        self.event["detail"]["userIdentity"] = identity;
+        self
+    }
+
     /// Another service's call.
     pub fn calling(mut self, service: &str, operation: &str) -> Self {
         self.action = format!("{service}:{operation}");

@@ -3,8 +3,9 @@
 //! The number of cases is the attacker's to choose, so the number of notices must not be. What is held is counted and
 //! named here once; nothing of it is offered for approval.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -27,10 +28,34 @@ pub struct Storm<'a> {
     pub held: u64,
     /// Whose they are, bounded by the store.
     pub principals: &'a [String],
+    /// How often each action was refused, bounded by the store.
+    pub actions: &'a BTreeMap<String, u64>,
+    /// The last calls, oldest first: [`KEPT_CALLS`] at most.
+    pub calls: &'a [HeldCall],
+    /// The document in the table that they are kept in.
+    pub kept_as: String,
     /// Which budget was used up.
     pub reason: StormReason,
     /// Alarms are among them.
     pub alarm: bool,
+}
+
+/// How many calls of a storm are kept.
+pub const KEPT_CALLS: usize = 64;
+
+/// What is kept of a call that nobody is told of: enough to find it in CloudTrail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldCall {
+    /// What was refused.
+    pub action: Option<String>,
+    /// On what.
+    pub resource: Option<String>,
+    /// To whom: the ARN under which the call was signed, where there is one.
+    pub principal: Option<String>,
+    /// CloudTrail's `eventID`.
+    pub event_id: Option<String>,
+    /// CloudTrail's time.
+    pub time: Option<String>,
 }
 
 /// Which budget was used up.
@@ -88,11 +113,46 @@ impl Storm<'_> {
         let mut page = Page::new(style);
         page.headline(self.label(), self.response(), shown(&format!("{}.", self.headline()), escape::SENTENCE));
         page.item("Who", self.who());
+        page.item("What", self.what());
         page.item("Since", escape::time(self.opened_at));
         page.item("Why", self.why());
         page.item("Check", self.advice());
-        page.item("Now", "They are counted and kept, and nobody is told of each. This notice stands for all of them.");
+        for (index, call) in self.last_calls().enumerate() {
+            let line = in_words(call);
+            if index == 0 { page.item("Last", line) } else { page.more(line) }
+        }
+        page.item("Now", self.now());
         page.out
+    }
+
+    /// The actions, the most frequent first.
+    fn what(&self) -> String {
+        const NAMED: usize = 8;
+        let mut actions: Vec<(&String, &u64)> = self.actions.iter().collect();
+        actions.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let mut line = String::new();
+        for (index, (action, count)) in actions.iter().take(NAMED).enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            let _ = write!(line, "{comma}{} ({count})", shown(action, escape::NAME));
+        }
+        if actions.len() > NAMED {
+            let _ = write!(line, " and {} more actions", actions.len() - NAMED);
+        }
+        if line.is_empty() { words::ABSENT.to_owned() } else { line }
+    }
+
+    /// The newest first.
+    fn last_calls(&self) -> impl Iterator<Item = &HeldCall> {
+        self.calls.iter().rev().take(3)
+    }
+
+    fn now(&self) -> String {
+        let more = if self.alarm { " or somebody else's are among them" } else { "" };
+        format!(
+            "Each is counted, and nobody is told of each. The last {KEPT_CALLS} are kept in the table under {}, with the ids \
+             of their events in CloudTrail. You hear again when there are ten times as many{more}.",
+            shown(&self.kept_as, escape::NAME)
+        )
     }
 
     fn who(&self) -> String {
@@ -102,13 +162,15 @@ impl Storm<'_> {
     /// As a Slack message.
     pub fn slack(&self) -> Value {
         let sign = if self.alarm { "🚨 ALARM 🚨" } else { "🌊 Storm:" };
-        let blocks = vec![
+        let mut blocks = vec![
             slack::title(sign, &self.headline()),
             slack::plain(&format!("Who: {}. Since {}.", self.who(), escape::time(self.opened_at))),
+            slack::plain(&format!("What: {}.", self.what())),
             slack::plain(self.why()),
             slack::plain(self.advice()),
-            slack::plain("They are counted and kept, and nobody is told of each. This message stands for all of them."),
         ];
+        blocks.extend(self.last_calls().next().map(|call| slack::plain(&format!("The last: {}", in_words(call)))));
+        blocks.push(slack::plain(&self.now()));
         let mut text = format!("{}: ", self.label());
         escape::push_slack(&mut text, &self.headline(), 300);
         slack::envelope(&text, blocks)
@@ -122,6 +184,9 @@ impl Storm<'_> {
             "opened_at": self.opened_at,
             "held": self.held,
             "principals": self.principals.iter().take(100).map(|name| shown(name, escape::ARN).to_string()).collect::<Vec<_>>(),
+            "actions": self.actions.iter().map(|(name, count)| (shown(name, escape::ARN).to_string(), json!(count))).collect::<Map<_, _>>(),
+            "calls": self.last_calls().collect::<Vec<_>>(),
+            "kept_as": shown(&self.kept_as, escape::NAME).to_string(),
             "reason": match self.reason {
                 StormReason::PrincipalBudget => "principal-budget",
                 StormReason::AccountBudget => "account-budget",
@@ -153,9 +218,12 @@ impl Storm<'_> {
 
     fn amazon_q(&self, headline: &str) -> Value {
         let mut description = String::new();
-        for (label, text) in
-            [("Who", self.who()), ("Since", escape::time(self.opened_at)), ("Why", self.why().to_owned())]
-        {
+        for (label, text) in [
+            ("Who", self.who()),
+            ("What", self.what()),
+            ("Since", escape::time(self.opened_at)),
+            ("Why", self.why().to_owned()),
+        ] {
             let _ = write!(description, "*{label}:* ");
             escape::prose(&mut description, &text, 500);
             description.push('\n');
@@ -175,4 +243,17 @@ impl Storm<'_> {
             "metadata": { "summary": headline, "eventType": "trailpass.storm" },
         })
     }
+}
+
+/// One call, as far as it is known.
+fn in_words(call: &HeldCall) -> String {
+    let fact = |value: &Option<String>| facts::fact(value.as_deref(), escape::ARN).to_string();
+    let time = call.time.as_deref().map_or_else(|| words::ABSENT.to_owned(), escape::time);
+    format!(
+        "{} on {}, by {}, {time}, event {}.",
+        fact(&call.action),
+        fact(&call.resource),
+        fact(&call.principal),
+        fact(&call.event_id)
+    )
 }

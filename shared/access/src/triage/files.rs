@@ -1,26 +1,50 @@
-//! What triage remembers beside the cases (of principals, accounts and storms), and what everything is called in the store.
+//! What triage remembers beside the cases (of principals and accounts), and what everything is called in the store.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Found, read};
+use super::{Found, TOGETHER, read};
 use crate::{
-    case::{Audience, Case, Told},
+    case::{Audience, Case},
     denial::Denial,
-    notice::{
-        Together,
-        storm::{Storm, StormReason},
-    },
+    notice::Together,
     principal::PrincipalKind,
     scope,
 };
 
-/// What is remembered of a principal.
+/// Actions remembered of an hour's alarms. More than there are to blind the log with, and few enough that what they open
+/// is written in one transaction.
+const ALARMED: usize = 64;
+
+/// What is remembered of a principal, or of all those whose names one may choose.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrincipalFile {
     /// New cases in the running hour.
     pub opened: Opened,
+    /// The actions of the running hour's alarms.
+    #[serde(default)]
+    pub alarmed: Vec<String>,
     /// The last cases, oldest first.
     pub recent: Vec<RecentCase>,
+}
+
+impl PrincipalFile {
+    pub(super) fn in_hour(mut self, hour: i64) -> Self {
+        if self.opened.hour != hour {
+            self.opened = self.opened.in_hour(hour);
+            self.alarmed.clear();
+        }
+        self
+    }
+
+    /// Takes an alarm's action down. Whether it is the first with this action in the running hour.
+    pub(super) fn is_first_alarm(&mut self, action: Option<&str>) -> bool {
+        let action: String = action.unwrap_or("-").chars().take(128).collect();
+        let is_first = self.alarmed.len() < ALARMED && !self.alarmed.contains(&action);
+        if is_first {
+            self.alarmed.push(action);
+        }
+        is_first
+    }
 }
 
 /// A case in a principal's file.
@@ -34,6 +58,9 @@ pub struct RecentCase {
     pub opened_at: i64,
     /// Who was told.
     pub audience: Audience,
+    /// Whose it is: [`Case::principal`].
+    #[serde(default)]
+    pub principal: String,
     /// What was refused.
     pub action: Option<String>,
     /// On what.
@@ -41,6 +68,11 @@ pub struct RecentCase {
 }
 
 impl RecentCase {
+    /// Whether it is shown beside a case at this time: another one of the same principal. Seconds since 1970.
+    pub fn is_near(&self, case: &Case, at: i64) -> bool {
+        self.id != case.id && self.principal == case.principal && (self.opened_at - at).abs() < TOGETHER
+    }
+
     /// How it is named beside another.
     pub fn beside(&self) -> Together {
         Together { id: self.id.clone(), action: self.action.clone(), resource: self.resource.clone() }
@@ -78,49 +110,6 @@ impl Opened {
     }
 }
 
-/// What went over the budget in one account and hour.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StormFile {
-    /// The account.
-    pub account_id: String,
-    /// Who is told.
-    pub audience: Audience,
-    /// When it began. Seconds since 1970.
-    pub opened_at: i64,
-    /// Denials that were counted and not posted.
-    pub held: u64,
-    /// Whose they were, as far as they are named.
-    pub principals: Vec<String>,
-    /// Which budget was used up first.
-    pub over: Budget,
-    /// Ids of the last denials counted.
-    pub event_ids: Vec<String>,
-    /// Whether people have been told.
-    pub told: Told,
-}
-
-impl StormFile {
-    /// When it began, as people and programs read it.
-    pub fn began(&self) -> String {
-        jiff::Timestamp::from_second(self.opened_at).map(|time| time.to_string()).unwrap_or_default()
-    }
-
-    /// What is told of it.
-    pub fn storm<'a>(&'a self, began: &'a str) -> Storm<'a> {
-        Storm {
-            account_id: &self.account_id,
-            opened_at: began,
-            held: self.held,
-            principals: &self.principals,
-            reason: match self.over {
-                Budget::Principal => StormReason::PrincipalBudget,
-                Budget::Account => StormReason::AccountBudget,
-            },
-            alarm: self.audience == Audience::Alarms,
-        }
-    }
-}
-
 /// The two budgets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -136,35 +125,58 @@ pub fn case_key(id: &str) -> String {
     format!("CASE#{id}")
 }
 
-/// The key of a storm's file.
-pub fn storm_key(storm: &StormFile) -> String {
-    storm_key_of(&storm.account_id, storm.opened_at.div_euclid(3600), storm.audience)
-}
-
-pub(super) fn storm_key_of(account_id: &str, hour: i64, audience: Audience) -> String {
-    format!("STORM#{account_id}/{}/{hour}", audience.word())
-}
-
 pub(super) fn account_key(account_id: &str) -> String {
     format!("ACCOUNT#{account_id}")
 }
 
-/// The key of a principal's file. Users and roles are named as IAM tells them apart: without path and case.
+/// The key of the file that a principal's cases are charged to. Users and roles are named as IAM tells them apart: without path
+/// and case.
+///
+/// A budget for each name would be none for somebody who chooses names: a federated user is charged to the IAM user who
+/// made the session, and all principals of another account, where its owner makes them up, are charged to that account.
 pub fn principal_key(denial: &Denial) -> String {
     let principal = &denial.caller.principal;
-    let kind = match principal.kind {
-        PrincipalKind::IamUser => "user",
-        PrincipalKind::RoleSession | PrincipalKind::SsoSession | PrincipalKind::ServiceLinkedRole => "role",
-        PrincipalKind::Root => "root",
-        PrincipalKind::FederatedUser => "federated-user",
-        PrincipalKind::SamlUser | PrincipalKind::WebIdentityUser => "outsider",
-        PrincipalKind::IdentityCenterUser => "identity-center-user",
-        PrincipalKind::AwsService => "service",
-        PrincipalKind::AwsAccount => "account",
-        PrincipalKind::Anonymous | PrincipalKind::Unknown => "unknown",
+    let name = principal.name.as_deref();
+    let (kind, name) = match principal.kind {
+        _ if is_foreign(denial) => ("account", None),
+        PrincipalKind::IamUser => ("user", name),
+        PrincipalKind::RoleSession | PrincipalKind::SsoSession | PrincipalKind::ServiceLinkedRole => ("role", name),
+        PrincipalKind::Root => ("root", name),
+        PrincipalKind::FederatedUser => match denial.caller.issuer.as_deref() {
+            Some(issuer) => ("user", Some(issuer)),
+            None => ("federated-user", None),
+        },
+        PrincipalKind::SamlUser | PrincipalKind::WebIdentityUser => ("outsider", None),
+        PrincipalKind::IdentityCenterUser => ("identity-center-user", name),
+        PrincipalKind::AwsService => ("service", name),
+        PrincipalKind::AwsAccount => ("account", None),
+        PrincipalKind::Anonymous | PrincipalKind::Unknown => ("unknown", None),
     };
-    let name = principal.name.as_deref().or(principal.unique_id.as_deref()).unwrap_or("-");
+    // A user or role whose name is missing still has its id, which IAM chose.
+    let has_own_id = matches!(kind, "user" | "role" | "identity-center-user");
+    let name = name.or(principal.unique_id.as_deref().filter(|_| has_own_id)).unwrap_or("-");
     entity_key(principal.account_id.as_deref().unwrap_or("-"), kind, name)
+}
+
+/// What a person calls whoever is behind a [`principal_key`].
+pub(super) fn principal_name(denial: &Denial) -> String {
+    let principal = &denial.caller.principal;
+    let account = principal.account_id.as_deref();
+    match (principal.kind, account) {
+        (_, Some(theirs)) if is_foreign(denial) => format!("principals of account {theirs}"),
+        (PrincipalKind::FederatedUser, _) => match denial.caller.issuer.as_deref() {
+            Some(issuer) => format!("federated users of IAM user {issuer}"),
+            None => "federated users without an IAM user behind them".to_owned(),
+        },
+        (PrincipalKind::SamlUser | PrincipalKind::WebIdentityUser, _) => "users of identity providers".to_owned(),
+        _ => principal.arn.clone().or_else(|| principal.name.clone()).unwrap_or_else(|| "not named".to_owned()),
+    }
+}
+
+/// The caller is another account's than the one that refused.
+fn is_foreign(denial: &Denial) -> bool {
+    let theirs = denial.caller.principal.account_id.as_deref();
+    matches!((theirs, denial.place.account_id.as_deref()), (Some(theirs), Some(ours)) if theirs != ours)
 }
 
 /// The key of the file of the user or role that a denied IAM call would have changed, if that decides its scope.

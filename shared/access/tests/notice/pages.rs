@@ -1,11 +1,13 @@
 //! The pages: ours alone, readable, and with a policy that holds.
 
+use std::collections::BTreeMap;
+
 use access::{
     diagnosis::Response,
     notice::{
         html,
         sns::TopicFormat,
-        storm::{Storm, StormReason},
+        storm::{HeldCall, Storm, StormReason},
         text::Style,
     },
 };
@@ -150,6 +152,9 @@ fn the_list_is_newest_first_and_tells_an_empty_one_what_to_do() {
         opened_at: "2026-10-05T08:30:00Z",
         held: 12,
         principals: &[],
+        actions: &BTreeMap::new(),
+        calls: &[],
+        kept_as: String::new(),
         reason: StormReason::AccountBudget,
         alarm: true,
     };
@@ -178,11 +183,27 @@ fn the_list_is_newest_first_and_tells_an_empty_one_what_to_do() {
 #[test]
 fn a_storm_is_loud_only_where_alarms_are_in_it() {
     let names = ["IAM user mallory".to_owned()];
+    let actions =
+        BTreeMap::from([("cloudtrail:GetTrail".to_owned(), 2), ("cloudtrail:GetTrailStatus".to_owned(), 130)]);
+    let text = |text: &str| Some(text.to_owned());
+    let calls = [
+        HeldCall { action: text("cloudtrail:ListTags"), resource: None, principal: None, event_id: None, time: None },
+        HeldCall {
+            action: text("cloudtrail:GetTrail"),
+            resource: text("arn:aws:cloudtrail:eu-west-1:123456789012:trail/audit"),
+            principal: text("arn:aws:iam::123456789012:user/mallory"),
+            event_id: text("4f0f8ef4-24b4-4300-8539-59a199c60aa0"),
+            time: text("2026-10-05T08:31:02Z"),
+        },
+    ];
     let calm = Storm {
         account_id: "123456789012",
         opened_at: "2026-10-05T08:30:00Z",
         held: 132,
         principals: &names,
+        actions: &actions,
+        calls: &calls,
+        kept_as: "STORM#123456789012/notices/497224".to_owned(),
         reason: StormReason::PrincipalBudget,
         alarm: false,
     };
@@ -191,5 +212,16 @@ fn a_storm_is_loud_only_where_alarms_are_in_it() {
     assert!(loud.text(Style::Plain).starts_with("!!! ALARM !!! 132"));
     assert_eq!(calm.publish(TopicFormat::Email).attributes[0], ("response", "suggest-fix".to_owned()));
     assert_eq!(loud.publish(TopicFormat::Email).attributes[0], ("response", "raise-alarm".to_owned()));
-    assert!(calm.text(Style::Plain).contains("IAM user mallory") && calm.slack().to_string().contains("mallory"));
+    // What is held is named: the most frequent action first, and enough of the last calls to find them.
+    for said in [calm.text(Style::Plain), calm.slack().to_string()] {
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "");
+        let held = ["user mallory", "GetTrailStatus (130), cloudtrail:GetTrail (2)", "trail/audit", "59a199c60aa0"];
+        for word in held.into_iter().chain(["last 64 are kept", "STORM#123456789012/notices/497224"]) {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+    }
+    let message: serde_json::Value = serde_json::from_str(&calm.publish(TopicFormat::Email).message).unwrap();
+    let document: serde_json::Value = serde_json::from_str(message["default"].as_str().unwrap()).unwrap();
+    assert_eq!(document["actions"]["cloudtrail:GetTrailStatus"], 130);
+    assert_eq!(document["calls"][0]["event_id"], "4f0f8ef4-24b4-4300-8539-59a199c60aa0");
 }

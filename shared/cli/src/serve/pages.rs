@@ -11,7 +11,7 @@ use access::{
         Notice, Together,
         html::{self, CaseRow, Doors, Row},
     },
-    triage::{PrincipalFile, RecentCase, StormFile, TOGETHER, case_key, principal_key},
+    triage::{PrincipalFile, StormFile, case_key, principal_key},
 };
 use adapters::{
     store::{Document, Store},
@@ -118,8 +118,7 @@ async fn case(State(machine): State<Arc<Machine>>, Path(id): Path<String>) -> Re
 async fn together(machine: &Machine, case: &Case, diagnosed: &Diagnosed) -> Vec<Together> {
     let files = machine.triage.store.read(&[principal_key(&diagnosed.denial)]).await.unwrap_or_default();
     let recent = read::<PrincipalFile>(&files).into_iter().flat_map(|file| file.recent);
-    let is_near = |r: &RecentCase| r.id != case.id && (r.opened_at - case.opened_at).abs() < TOGETHER;
-    recent.filter(is_near).map(|r| r.beside()).collect()
+    recent.filter(|r| r.is_near(case, case.opened_at)).map(|r| r.beside()).collect()
 }
 
 fn read<T: serde::de::DeserializeOwned>(documents: &[Document]) -> Vec<T> {
