@@ -113,6 +113,32 @@ async fn a_case_that_was_quiet_for_a_day_is_told_anew() {
     assert_eq!(place.notices.heard(&place.aws).await.len(), 2);
 }
 
+/// In a thread only those who follow it would be notified; and what goes on for an hour is told anew.
+#[tokio::test]
+async fn an_alarm_stands_in_the_channel_and_is_told_again() {
+    let place = Place::new("alarm-again", TRIAGE).await;
+    let mut function = place.function().await;
+    let stop = || denial("eve", "StopLogging");
+    function.batch(&[denial("eve", "DeleteTrail").body()], USUAL).await;
+    function.batch(&[stop().body()], USUAL).await;
+    let messages = place.slack.channel(ALARMS);
+    assert_eq!(messages.iter().map(|message| message.thread.as_deref()).collect::<Vec<_>>(), [None, None]);
+
+    let cases = place.cases().await;
+    let case = cases.iter().find(|case| case["diagnosis"]["action"] == "cloudtrail:StopLogging").unwrap();
+    let key = format!("CASE#{}", case["id"].as_str().unwrap());
+    place.turn(&key, |case| case["told"]["told_at"] = json!(case["told"]["told_at"].as_i64().unwrap() - 3600)).await;
+    let done = function.batch(&bodies(&[stop(), stop()]), USUAL).await;
+    assert_eq!((done.failed.len(), done.counts), (0, Counts { joined: 2, ..received(2) }));
+    let messages = place.slack.channel(ALARMS);
+    assert_eq!((messages.len(), &messages[2].thread), (3, &None));
+    assert!(messages[2].text().contains("3 times"), "{}", messages[2].text());
+    assert_eq!(place.alarms.heard(&place.aws).await.len(), 3);
+    place.cases().await.iter().for_each(assert_told);
+    assert_eq!(function.batch(&[stop().body()], USUAL).await.counts, Counts { joined: 1, ..received(1) });
+    assert_eq!(place.slack.channel(ALARMS).len(), 3, "an hour counts from there");
+}
+
 #[tokio::test]
 async fn a_poison_record_fails_alone() {
     let place = Place::new("poison", TRIAGE).await;
