@@ -5,7 +5,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::atomic::AtomicBool,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -74,7 +73,11 @@ impl Report {
     }
 
     fn add(&mut self, metric: Metric) {
-        *self.counts.entry(metric.name()).or_default() += 1;
+        self.add_many(metric, 1);
+    }
+
+    fn add_many(&mut self, metric: Metric, count: u64) {
+        *self.counts.entry(metric.name()).or_default() += count;
     }
 
     /// Takes another batch's counts in.
@@ -125,13 +128,19 @@ impl<S: Store> Triage<S> {
         let mut report = Report::default();
         records.iter().for_each(|_| report.add(Metric::Received));
         let records = records.into_iter().map(|(message, record)| (message, record.kept())).collect();
-        let now = self.now(deadline);
-        let diagnosed = match self.diagnose_all(records, now).await {
+        let telling = Telling::new(&self.setting, deadline);
+        self.handle_kept(records, &telling, &mut report).await;
+        report.add_many(Metric::OwnDenials, telling.own_denials());
+        report
+    }
+
+    async fn handle_kept(&self, records: Vec<(usize, Record)>, telling: &Telling<'_>, report: &mut Report) {
+        let diagnosed = match self.diagnose_all(records, telling).await {
             Ok(diagnosed) => diagnosed,
             Err((messages, why)) => {
                 error!(%why, "the store can't be read");
                 messages.into_iter().for_each(|message| report.fail(message));
-                return report;
+                return;
             }
         };
         let mut to_post = Vec::with_capacity(diagnosed.len());
@@ -139,7 +148,7 @@ impl<S: Store> Triage<S> {
             if triage::is_own(&one.denial, &self.own_roles) {
                 // Never a case: it would be one for every try. An alarm for the operators hangs on the metric.
                 if one.denial.refusal != access::denial::Refusal::NoError {
-                    report.add(Metric::OwnDenials);
+                    telling.count_own_denial();
                     error!(
                         action = one.diagnosis.action.as_deref(),
                         rule = one.diagnosis.rule.id(),
@@ -153,19 +162,16 @@ impl<S: Store> Triage<S> {
                 to_post.push((message, one));
             }
         }
-        let slack_is_out = AtomicBool::new(false);
-        let telling = Telling { setting: &self.setting, deadline, slack_is_out: &slack_is_out };
         for group in triage::group(to_post) {
-            self.handle_group(group, &telling, &mut report).await;
+            self.handle_group(group, telling, report).await;
         }
-        report
     }
 
     /// Diagnoses every record. A denied IAM call without parameters is CloudTrail's only if the entity it names has an open case.
     async fn diagnose_all(
         &self,
         records: Vec<(usize, Record)>,
-        now: Now,
+        telling: &Telling<'_>,
     ) -> Result<Vec<(usize, Diagnosed)>, (Vec<usize>, StoreError)> {
         let entity = |record: &Record| {
             // Only IAM's own events can need the look-up; making the facts twice for all others would cost more than it tells.
@@ -178,7 +184,7 @@ impl<S: Store> Triage<S> {
         let entities: Vec<Option<String>> = records.iter().map(|(_, record)| entity(record)).collect();
         let wanted: Vec<String> = entities.iter().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         let messages = || records.iter().map(|(message, _)| *message).collect::<Vec<_>>();
-        let open = self.entities_with_open_case(wanted, now).await.map_err(|why| (messages(), why))?;
+        let open = self.entities_with_open_case(wanted, telling).await.map_err(|why| (messages(), why))?;
         let has_open_case = |entity: &Option<String>| entity.as_ref().is_some_and(|key| open.contains(key));
         Ok(records
             .into_iter()
@@ -187,18 +193,23 @@ impl<S: Store> Triage<S> {
             .collect())
     }
 
-    async fn entities_with_open_case(&self, wanted: Vec<String>, now: Now) -> Result<BTreeSet<String>, StoreError> {
+    async fn entities_with_open_case(
+        &self,
+        wanted: Vec<String>,
+        telling: &Telling<'_>,
+    ) -> Result<BTreeSet<String>, StoreError> {
         let mut open = BTreeSet::new();
         if wanted.is_empty() {
             return Ok(open);
         }
-        let files = self.read(&wanted).await?;
+        let files = self.read(&wanted, telling).await?;
         let mut cases_of: HashMap<String, Vec<String>> = HashMap::new();
         for (entity, file) in &files {
             cases_of.insert(entity.clone(), triage::recent_cases(file));
         }
         let keys: Vec<String> = cases_of.values().flatten().cloned().collect();
-        let cases = self.read(&keys).await?;
+        let cases = self.read(&keys, telling).await?;
+        let now = self.now(telling.deadline);
         for (entity, keys) in cases_of {
             if keys.iter().filter_map(|key| cases.get(key)).any(|case| triage::is_open_case(case, now.seconds())) {
                 open.insert(entity);
@@ -219,7 +230,7 @@ impl<S: Store> Triage<S> {
                 warn!(cases = group.cases.len(), "no time left: these come again");
                 break;
             }
-            let documents = match self.read(&triage::keys(&group, now)).await {
+            let documents = match self.read(&triage::keys(&group, now), telling).await {
                 Ok(documents) => documents,
                 Err(why) => {
                     error!(%why, "the store can't be read");
@@ -230,7 +241,7 @@ impl<S: Store> Triage<S> {
             for planned in triage::plan(&group, &documents, now) {
                 let cases: BTreeSet<String> =
                     planned.outcomes.iter().map(|(arrival, _)| arrival.event.clone()).collect();
-                match self.commit(&planned.changes).await {
+                match self.commit(&planned.changes, telling).await {
                     Ok(Committed::Yes) => self.settle(planned, telling, report).await,
                     Ok(Committed::Conflict) => left.extend(cases),
                     Err(why) => {
@@ -256,6 +267,12 @@ impl<S: Store> Triage<S> {
     async fn settle(&self, planned: Planned, telling: &Telling<'_>, report: &mut Report) {
         let mut failed = false;
         for tell in &planned.tell {
+            if remaining(telling.deadline) < RESERVE {
+                // What isn't told now stays pending: its message comes again. A counter's update is a courtesy.
+                let is_update = matches!(tell, Tell::UpdateCase(..) | Tell::UpdateStorm(_));
+                failed |= !is_update;
+                continue;
+            }
             failed |= !self.tell(tell, &planned.changes, telling).await;
         }
         for (arrival, outcome) in planned.outcomes {
@@ -280,7 +297,7 @@ impl<S: Store> Triage<S> {
     async fn tell(&self, tell: &Tell, written: &[Change], telling: &Telling<'_>) -> bool {
         let (key, outcome) = match tell {
             Tell::Case(case, beside) => {
-                let thread = self.thread(case.shown_under.as_deref()).await;
+                let thread = self.thread(case.shown_under.as_deref(), telling).await;
                 (triage::case_key(&case.id), self.channels.tell_case(case, beside, thread.as_deref(), telling).await)
             }
             Tell::Storm(storm) => (triage::storm_key(storm), self.channels.tell_storm(storm, telling).await),
@@ -298,13 +315,13 @@ impl<S: Store> Triage<S> {
         for attempt in 0..TRIES {
             let found = match known.take() {
                 Some(found) => Some(found),
-                None => match self.read(std::slice::from_ref(&key)).await {
+                None => match self.read(std::slice::from_ref(&key), telling).await {
                     Ok(mut documents) => documents.remove(&key),
                     Err(_) => break,
                 },
             };
             let Some(change) = found.and_then(|found| triage::told(&found, &key, &outcome)) else { break };
-            match self.commit(&[change]).await {
+            match self.commit(&[change], telling).await {
                 Ok(Committed::Yes) => return is_sent,
                 Ok(Committed::Conflict) => tokio::time::sleep(back_off(attempt)).await,
                 Err(why) => {
@@ -318,9 +335,9 @@ impl<S: Store> Triage<S> {
     }
 
     /// The Slack message of the case that another is shown under, once there is one.
-    async fn thread(&self, case: Option<&str>) -> Option<String> {
+    async fn thread(&self, case: Option<&str>, telling: &Telling<'_>) -> Option<String> {
         let key = triage::case_key(case?);
-        let documents = self.read(std::slice::from_ref(&key)).await.ok()?;
+        let documents = self.read(std::slice::from_ref(&key), telling).await.ok()?;
         let case: access::case::Case = serde_json::from_str(&documents.get(&key)?.body).ok()?;
         case.told.slack.map(|message| message.ts).filter(|ts| !ts.is_empty())
     }
@@ -331,12 +348,12 @@ impl<S: Store> Triage<S> {
         Now { ms: milliseconds(SystemTime::now()) + ahead, deadline_ms: milliseconds(deadline) + ahead }
     }
 
-    async fn read(&self, keys: &[String]) -> Result<Documents, StoreError> {
-        let documents = self.store.read(keys).await?;
+    async fn read(&self, keys: &[String], telling: &Telling<'_>) -> Result<Documents, StoreError> {
+        let documents = counted(self.store.read(keys).await, telling)?;
         Ok(documents.into_iter().map(|d| (d.key, Found { version: d.version, body: d.body })).collect())
     }
 
-    async fn commit(&self, changes: &[Change]) -> Result<Committed, StoreError> {
+    async fn commit(&self, changes: &[Change], telling: &Telling<'_>) -> Result<Committed, StoreError> {
         if changes.is_empty() {
             return Ok(Committed::Yes);
         }
@@ -344,8 +361,16 @@ impl<S: Store> Triage<S> {
             .iter()
             .map(|c| Write { key: c.key.clone(), expected: c.expected, body: c.body.clone(), expires: c.expires })
             .collect();
-        self.store.commit(&writes).await
+        counted(self.store.commit(&writes).await, telling)
     }
+}
+
+/// Counts a call to the store for which we lack the permission.
+fn counted<T>(result: Result<T, StoreError>, telling: &Telling<'_>) -> Result<T, StoreError> {
+    if matches!(result, Err(StoreError::Denied(_))) {
+        telling.count_own_denial();
+    }
+    result
 }
 
 fn remaining(deadline: SystemTime) -> Duration {

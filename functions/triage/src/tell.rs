@@ -1,9 +1,13 @@
 //! Telling: a case's notice to every channel of its audience, each at least once.
 //!
 //! The topic comes first: it is the one that queues. What has been told is remembered channel by channel, so that a second try
-//! after a failure only does what is missing.
+//! after a failure only does what is missing. Whoever lets a call wait in vain is left alone for the rest of the invocation, so
+//! that a silent SNS keeps nothing from Slack, nor either of them the cases behind it from the table.
 
-use std::{sync::atomic::AtomicBool, time::SystemTime};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::SystemTime,
+};
 
 use access::{
     case::{Audience, Case, NoticeState, Told},
@@ -19,7 +23,7 @@ use crate::milliseconds;
 
 #[cfg(feature = "aws")]
 use std::{
-    sync::atomic::Ordering,
+    sync::atomic::AtomicBool,
     time::{Duration, Instant},
 };
 
@@ -30,7 +34,8 @@ use access::{
 };
 #[cfg(feature = "aws")]
 use adapters::{
-    secrets::{Secret, Secrets},
+    http::AwsError,
+    secrets::{Secret, SecretError, Secrets},
     slack::{Posted, Slack, SlackError},
     sns::{PublishRequest, Publisher},
 };
@@ -93,16 +98,86 @@ pub enum Channel {
     },
 }
 
-/// What telling depends on beside the case.
-#[derive(Debug, Clone, Copy)]
+/// What telling depends on beside the case, and what one invocation has learned from trying.
+#[derive(Debug)]
 pub struct Telling<'a> {
     /// The diagnosis is computed again from the case's record with this.
     pub setting: &'a Setting,
     /// When this invocation is ended by force.
     pub deadline: SystemTime,
-    /// Set once Slack has let a call of this invocation wait in vain: it is not tried again, so that a silent Slack holds up
-    /// neither the topics nor the cases behind it.
-    pub slack_is_out: &'a AtomicBool,
+    /// Our own calls that AWS refused.
+    own_denials: AtomicU64,
+    #[cfg(feature = "aws")]
+    sns: Breaker,
+    #[cfg(feature = "aws")]
+    slack: Breaker,
+}
+
+impl<'a> Telling<'a> {
+    /// With nothing tried yet.
+    pub fn new(setting: &'a Setting, deadline: SystemTime) -> Self {
+        Self {
+            setting,
+            deadline,
+            own_denials: AtomicU64::new(0),
+            #[cfg(feature = "aws")]
+            sns: Breaker::default(),
+            #[cfg(feature = "aws")]
+            slack: Breaker::default(),
+        }
+    }
+
+    /// Counts a call that AWS refused us, which is an operator's to mend.
+    pub fn count_own_denial(&self) {
+        self.own_denials.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many there were.
+    pub fn own_denials(&self) -> u64 {
+        self.own_denials.load(Ordering::Relaxed)
+    }
+}
+
+/// A circuit breaker: open once a call has waited in vain. A quick refusal says nothing about the next call; a slow one does.
+#[cfg(feature = "aws")]
+#[derive(Debug, Default)]
+struct Breaker(AtomicBool);
+
+#[cfg(feature = "aws")]
+impl Breaker {
+    /// Makes a call with as much patience as the deadline leaves: mostly half of the time, so that there is some for the other
+    /// channel.
+    async fn call<T, F>(&self, party: &str, deadline: SystemTime, call: impl FnOnce(Instant) -> F) -> Result<T, String>
+    where
+        F: Future<Output = Result<T, String>>,
+    {
+        const SLOW: Duration = Duration::from_secs(2);
+        if self.0.load(Ordering::Relaxed) {
+            return Err(format!("{party} let an earlier call wait in vain: tried again with the next delivery"));
+        }
+        let begun = Instant::now();
+        let patience = patience(deadline);
+        // Boxed: the SDKs' futures lie so deep inside each other that the compiler would give up on one more layer.
+        let result = tokio::time::timeout(patience, Box::pin(call(begun + patience))).await;
+        let was_silent = result.is_err();
+        let result = result.unwrap_or_else(|_| Err(format!("{party} gave no answer in {} ms", patience.as_millis())));
+        if was_silent || result.is_err() && begun.elapsed() > SLOW {
+            self.0.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+/// How long a channel may be tried.
+#[cfg(feature = "aws")]
+fn patience(deadline: SystemTime) -> Duration {
+    /// So that the result can still be written.
+    const WRITING: Duration = Duration::from_secs(1);
+    const MOST: Duration = Duration::from_secs(10);
+    /// What is cut off may have arrived and is sent again: near the end a late answer is better than a second notice.
+    const LEAST: Duration = Duration::from_secs(3);
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(WRITING);
+    (left / 2).max(LEAST.min(left)).min(MOST)
 }
 
 /// A notice that is written when a channel asks for it.
@@ -220,8 +295,11 @@ impl Channel {
                     message: publish.message,
                     attributes: publish.attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
                 };
-                let id = publisher.publish(topic_arn, &request).await.map_err(|e| format!("SNS: {e}"))?;
-                told.sns = Some(id);
+                let publish = async |_| {
+                    let published = publisher.publish(topic_arn, &request).await;
+                    published.map_err(|why| format!("SNS: {}", refused_us(why, telling)))
+                };
+                told.sns = Some(telling.sns.call("SNS", telling.deadline, publish).await?);
                 Ok(())
             }
             #[cfg(feature = "aws")]
@@ -273,8 +351,7 @@ enum Key<'a> {
     Given(&'a Secret),
 }
 
-/// Calls Slack, unless it let an earlier call of this invocation wait in vain. A quick refusal says nothing about the next
-/// channel; a slow one does.
+/// Calls Slack.
 #[cfg(feature = "aws")]
 async fn ask(
     slack: &Slack,
@@ -283,32 +360,38 @@ async fn ask(
     body: &Value,
     telling: &Telling<'_>,
 ) -> Result<Option<Posted>, String> {
-    const SLOW: Duration = Duration::from_secs(2);
-    if telling.slack_is_out.load(Ordering::Relaxed) {
-        return Err("Slack let an earlier call wait in vain: tried again with the next delivery".to_owned());
-    }
-    let begun = Instant::now();
-    let deadline = until(telling.deadline);
-    let result = match key {
-        Key::Given(secret) => call(slack, secret, &ask, body, deadline).await.map_err(|e| e.to_string()),
-        Key::Stored { secrets, name } => {
-            let secret = secrets.get(name, begun).await.map_err(|e| e.to_string())?;
-            match call(slack, &secret, &ask, body, deadline).await {
-                // Secrets are rotated: once more with a fresh one, if there is another.
-                Err(refused) if refused.is_bad_token() => {
-                    match secrets.refresh(name, &secret, begun).await.map_err(|e| e.to_string())? {
-                        Some(fresh) => call(slack, &fresh, &ask, body, deadline).await.map_err(|e| e.to_string()),
-                        None => Err(refused.to_string()),
-                    }
+    let asking = async |until| {
+        let (secrets, name) = match key {
+            Key::Given(secret) => return call(slack, secret, &ask, body, until).await.map_err(|e| e.to_string()),
+            Key::Stored { secrets, name } => (secrets, name),
+        };
+        let unread = |why| match why {
+            SecretError::Aws(why) => refused_us(why, telling).to_string(),
+            why @ SecretError::Malformed(_) => why.to_string(),
+        };
+        let now = Instant::now();
+        let secret = secrets.get(name, now).await.map_err(unread)?;
+        match call(slack, &secret, &ask, body, until).await {
+            // Secrets are rotated: once more with a fresh one, if there is another.
+            Err(refused) if refused.is_bad_token() => {
+                match secrets.refresh(name, &secret, now).await.map_err(unread)? {
+                    Some(fresh) => call(slack, &fresh, &ask, body, until).await.map_err(|e| e.to_string()),
+                    None => Err(refused.to_string()),
                 }
-                result => result.map_err(|e| e.to_string()),
             }
+            result => result.map_err(|e| e.to_string()),
         }
     };
-    if result.is_err() && begun.elapsed() > SLOW {
-        telling.slack_is_out.store(true, Ordering::Relaxed);
+    telling.slack.call("Slack", telling.deadline, asking).await
+}
+
+/// Counts an error that is a permission we lack.
+#[cfg(feature = "aws")]
+fn refused_us(why: AwsError, telling: &Telling<'_>) -> AwsError {
+    if matches!(why, AwsError::Denied(_)) {
+        telling.count_own_denial();
     }
-    result
+    why
 }
 
 #[cfg(feature = "aws")]
@@ -324,13 +407,6 @@ async fn call(
         Ask::Update(posted) => slack.update(secret, posted, body, deadline).await.map(Some),
         Ask::Webhook => slack.webhook(secret, body, deadline).await.map(|()| None),
     }
-}
-
-/// The moment until which a channel may be tried: a little before the end, so that the result can still be written.
-#[cfg(feature = "aws")]
-fn until(deadline: SystemTime) -> Instant {
-    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now() + left.saturating_sub(Duration::from_millis(1000))
 }
 
 impl Message<'_> {

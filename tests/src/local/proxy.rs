@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     aws::{self, Aws, Keys},
@@ -56,6 +56,17 @@ pub enum When {
     AnswerLost,
 }
 
+/// How everything of one kind is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// With status 500.
+    Fails,
+    /// Not at all: the connection stays open.
+    Hangs,
+    /// As AWS answers whoever lacks the permission.
+    Denies,
+}
+
 /// The function's process, shared with whoever may kill it.
 pub type Victim = Arc<Mutex<Child>>;
 
@@ -65,7 +76,7 @@ struct Book {
     reads: usize,
     publications: Vec<Publication>,
     fault: Option<(usize, When)>,
-    out_of_order: Vec<Kind>,
+    trouble: Vec<(Kind, Trouble)>,
     victim: Option<Victim>,
     signs_as: Option<Keys>,
 }
@@ -106,7 +117,12 @@ impl Ledger {
 
     /// What is answered with status 500 from now on.
     pub fn out_of_order(&self, kinds: &[Kind]) {
-        self.book.lock().unwrap().out_of_order = kinds.to_vec();
+        self.trouble(&kinds.iter().map(|&kind| (kind, Trouble::Fails)).collect::<Vec<_>>());
+    }
+
+    /// What is not done from now on, and how it is answered.
+    pub fn trouble(&self, trouble: &[(Kind, Trouble)]) {
+        self.book.lock().unwrap().trouble = trouble.to_vec();
     }
 
     /// Whom a fault kills.
@@ -155,8 +171,12 @@ pub async fn before(upstream: SocketAddr, ledger: Ledger) -> Server {
 
 async fn pass(upstream: SocketAddr, ledger: &Ledger, request: Request) -> Reply {
     let kind = kind(&request);
-    if ledger.book.lock().unwrap().out_of_order.contains(&kind) {
-        return Reply::Answer(Response::text(500, ""));
+    let trouble = ledger.book.lock().unwrap().trouble.iter().find(|(of, _)| *of == kind).map(|(_, trouble)| *trouble);
+    match trouble {
+        Some(Trouble::Fails) => return Reply::Answer(Response::text(500, "")),
+        Some(Trouble::Hangs) => return Reply::Hang,
+        Some(Trouble::Denies) => return Reply::Answer(denied(&request)),
+        None => {}
     }
     let fault = ledger.enter(kind, &request);
     if fault == Some(When::Before) {
@@ -175,7 +195,11 @@ async fn pass(upstream: SocketAddr, ledger: &Ledger, request: Request) -> Reply 
     };
     let is_slacks = matches!(kind, Kind::Post | Kind::Update);
     let answer = if is_slacks { http::send(upstream, &request).await } else { moto::send(upstream, &request).await };
-    let Ok(answer) = answer else { return Reply::Close };
+    let Ok(mut answer) = answer else { return Reply::Close };
+    // The emulator refuses in XML whatever it was asked in, a form that no SDK reads.
+    if answer.status == 403 && !is_slacks {
+        answer = denied(&request);
+    }
     match fault {
         Some(When::After) => {
             ledger.kill();
@@ -184,6 +208,22 @@ async fn pass(upstream: SocketAddr, ledger: &Ledger, request: Request) -> Reply 
         Some(When::AnswerLost) => Reply::Close,
         _ => Reply::Answer(answer),
     }
+}
+
+/// What AWS says to whoever lacks a permission, in the protocol that was spoken.
+fn denied(request: &Request) -> Response {
+    const SAYS: &str = "User: arn:aws:sts::111122223333:assumed-role/triage/triage is not authorized to perform this";
+    if request.header("x-amz-target").is_some() {
+        return Response::json(
+            400,
+            &json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": SAYS}),
+        );
+    }
+    let xml = format!(
+        "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type>\
+         <Code>AuthorizationError</Code><Message>{SAYS}</Message></Error><RequestId>x</RequestId></ErrorResponse>"
+    );
+    Response { headers: vec![("content-type".to_owned(), "text/xml".to_owned())], ..Response::text(403, &xml) }
 }
 
 fn kind(request: &Request) -> Kind {

@@ -8,7 +8,7 @@ use tests::local::{
     denials::denial,
     function::Counts,
     place::{ALARMS, NOTICES, Place, Queue},
-    proxy::Kind,
+    proxy::{Kind, Trouble},
     slack::Mood,
 };
 
@@ -124,6 +124,100 @@ async fn the_topic_is_out() {
     assert_eq!((done.failed.len(), done.counts), (0, Counts { duplicate: 2, ..received(2) }));
     place.cases().await.iter().for_each(assert_told);
     assert_eq!((place.slack.messages().len(), place.ledger.count(Kind::Publish)), (2, 2));
+}
+
+/// It takes the connection and says nothing. That must keep neither Slack from hearing nor the rest of the batch from the table.
+#[tokio::test]
+async fn a_silent_topic_holds_up_nothing() {
+    let place = Place::new("topic-silent", TRIAGE).await;
+    let mut denials: Vec<_> = (0..6).map(|n| denial(&format!("user{n}"), "GetTrailStatus")).collect();
+    denials.push(denial("eve", "StopLogging"));
+    let batch = bodies(&denials);
+    place.ledger.trouble(&[(Kind::Publish, Trouble::Hangs)]);
+    let mut function = place.function().await;
+    let done = function.batch(&batch, USUAL).await;
+    assert_eq!((done.failed.len(), done.counts), (7, Counts { failed: 7, ..received(7) }));
+    assert_eq!((place.slack.channel(NOTICES).len(), place.slack.channel(ALARMS).len()), (6, 1), "Slack has heard");
+    let cases = place.cases().await;
+    assert_eq!(cases.len(), 7, "all is written");
+    for case in &cases {
+        assert_eq!((&case["told"]["notice"], &case["told"]["sns"]), (&json!("pending"), &json!(null)));
+        assert!(case["told"]["slack"]["ts"].is_string(), "{case}");
+    }
+    place.ledger.trouble(&[]);
+    let done = function.batch(&batch, USUAL).await;
+    assert_eq!((done.failed.len(), done.counts), (0, Counts { duplicate: 7, ..received(7) }));
+    place.cases().await.iter().for_each(assert_told);
+    assert_eq!((place.slack.messages().len(), place.ledger.count(Kind::Publish)), (7, 7));
+}
+
+/// The whole of an invocation is never spent on telling: what can't be told is left in time.
+#[tokio::test]
+async fn nobody_answers_at_all() {
+    let mut place = Place::new("all-silent", TRIAGE).await;
+    place.set("AWS_MAX_ATTEMPTS", "3");
+    let denials: Vec<_> = (0..12).map(|n| denial(&format!("user{n}"), "GetTrailStatus")).collect();
+    place.ledger.trouble(&[(Kind::Publish, Trouble::Hangs)]);
+    place.slack.is(Mood::Hangs);
+    let mut function = place.function().await;
+    let begun = Instant::now();
+    let done = function.batch(&bodies(&denials), USUAL).await;
+    assert!(begun.elapsed() < USUAL, "it ended by itself");
+    assert_eq!((done.failed.len(), done.counts), (12, Counts { failed: 12, ..received(12) }));
+    assert_eq!(place.cases().await.len(), 12);
+    // With hardly any time nothing is lost either, nor is the end waited for.
+    let begun = Instant::now();
+    let done = function.batch(&bodies(&denials), SHORT).await;
+    assert_eq!((done.failed.len(), begun.elapsed() < SHORT), (12, true), "{done:?} {:?}", begun.elapsed());
+    place.ledger.trouble(&[]);
+    place.slack.is(Mood::Works);
+    place.deliver(&bodies(&denials), USUAL).await;
+    let cases = place.cases().await;
+    cases.iter().for_each(assert_told);
+    assert_eq!((cases.len(), place.slack.messages().len(), place.ledger.count(Kind::Publish)), (12, 12, 12));
+}
+
+/// A slow answer to each, and many to tell at once: time is looked at between two of them.
+#[tokio::test]
+async fn what_is_not_told_in_time_comes_again() {
+    let place = Place::new("slow", TRIAGE).await;
+    // Ten cases of one principal are written and told of together; each waits a second for Slack.
+    let denials: Vec<_> = (0..10).map(|n| denial("bob", "GetTrailStatus").on_trail(&format!("t{n}"))).collect();
+    (0..10).for_each(|_| {
+        place.slack.once(Mood::Limits(1));
+        place.slack.once(Mood::Works);
+    });
+    let mut function = place.function().await;
+    let done = function.batch(&bodies(&denials), Duration::from_secs(6)).await;
+    assert_eq!((done.failed.len(), done.counts), (10, Counts { failed: 10, ..received(10) }));
+    let cases = place.cases().await;
+    let told = cases.iter().filter(|case| case["told"]["notice"] == "sent").count();
+    assert!(cases.len() == 10 && (1..10).contains(&told), "{told}");
+    place.slack.is(Mood::Works);
+    place.deliver(&bodies(&denials), USUAL).await;
+    place.cases().await.iter().for_each(assert_told);
+    assert_eq!((place.slack.messages().len(), place.ledger.count(Kind::Publish)), (10, 10));
+}
+
+/// What AWS refuses us is an operator's to mend: counted, said, and nothing is lost by it.
+#[tokio::test]
+async fn our_own_denials_are_counted() {
+    let place = Place::new("own-denials", TRIAGE).await;
+    let batch = bodies(&[denial("bob", "GetTrailStatus"), denial("eve", "StopLogging")]);
+    let mut function = place.function().await;
+    // Two principals, each read, written, and published for.
+    for (kind, own_denials) in [(Kind::Read, 2), (Kind::Write, 2), (Kind::Publish, 2)] {
+        place.ledger.trouble(&[(kind, Trouble::Denies)]);
+        let done = function.batch(&batch, USUAL).await;
+        assert_eq!((done.failed.len(), done.counts), (2, Counts { failed: 2, own_denials, ..received(2) }), "{kind:?}");
+        let said = function.log.iter().filter(|line| line.to_string().contains("lacks a permission")).count();
+        assert_eq!(said, 2, "{kind:?}: {:#?}", function.log);
+        function.log.clear();
+    }
+    place.ledger.trouble(&[]);
+    let done = function.batch(&batch, USUAL).await;
+    assert_eq!((done.failed.len(), done.counts), (0, Counts { duplicate: 2, ..received(2) }));
+    place.cases().await.iter().for_each(assert_told);
 }
 
 /// Nobody is told of what could not be written down, and all of it comes again.
