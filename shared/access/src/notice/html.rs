@@ -247,7 +247,7 @@ fn company(notice: &Notice<'_>) -> Markup {
             @if let Some(earlier) = case.linked {
                 p {
                     "The same call was refused before for another reason, in case " (link(earlier, earlier))
-                    ": that was mended, and the next policy showed."
+                    "."
                 }
             }
             @if !case.together.is_empty() {

@@ -236,11 +236,8 @@ fn company(notice: &Notice<'_>) -> Option<String> {
     let case = notice.case.as_ref()?;
     let mut line = String::new();
     if let Some(earlier) = case.linked {
-        let _ = write!(
-            line,
-            "Case {}: the same call, refused for another reason; that was mended, and the next policy showed. ",
-            shown(earlier, escape::SHORT)
-        );
+        let _ =
+            write!(line, "Case {}: the same call, refused before for another reason. ", shown(earlier, escape::SHORT));
     }
     for other in case.together.iter().take(4) {
         let action = facts::fact(other.action.as_deref(), 80);

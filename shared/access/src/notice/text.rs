@@ -184,7 +184,7 @@ fn case(page: &mut Page, notice: &Notice<'_>) {
     page.item("Case", line);
     if let Some(earlier) = case.linked {
         page.more(format_args!(
-            "The same call was refused before for another reason (case {}): that was mended, and the next policy showed.",
+            "The same call was refused before for another reason: case {}.",
             shown(earlier, escape::SHORT)
         ));
     }
