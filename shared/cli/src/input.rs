@@ -93,8 +93,17 @@ enum Inside {
 
 /// Reads whatever this is, unpacking it if it is gzip.
 pub fn read<'a>(bytes: impl Read + 'a) -> Reader<Box<dyn Read + 'a>> {
+    reader(gzip::unpacked(bytes))
+}
+
+/// The same for what somebody else sends: at most so many bytes, counted after unpacking.
+pub fn read_at_most<'a>(bytes: impl Read + 'a, most: u64) -> Reader<impl Read + 'a> {
+    reader(gzip::AtMost::new(gzip::unpacked(bytes), most))
+}
+
+fn reader<R: Read>(unpacked: R) -> Reader<R> {
     Reader {
-        window: Window::new(gzip::unpacked(bytes), LARGEST_VALUE),
+        window: Window::new(unpacked, LARGEST_VALUE),
         inside: Inside::Nothing,
         found: VecDeque::new(),
         is_behind_value: false,

@@ -8,6 +8,7 @@ mod folder;
 mod pages;
 
 use std::{
+    io::Read,
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -19,7 +20,7 @@ use adapters::{
     store::embedded::EmbeddedStore,
     telemetry::{self, Metric},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc, task};
 use triage::{
     handle::{Report, Triage},
     tell::{Channel, Channels},
@@ -27,14 +28,18 @@ use triage::{
 
 use crate::{
     args, explain,
-    input::{self, What},
+    input::{self, Failure, Found, What},
     output::{self, visible},
 };
 
 /// How long one batch may take; only a folder's disk can make it wait.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// As many records as are handled together.
+/// As many records as are read ahead and handled together.
 const BATCH: usize = 500;
+/// Bytes of one input that are read, after unpacking. A log file of CloudTrail's has some 50 MB.
+const LARGEST_INPUT: u64 = 64 << 20;
+/// As many failures of one input as are named; the others are counted.
+const NAMED: usize = 100;
 
 /// The handlers of one machine, and what is shown of them.
 pub struct Machine {
@@ -47,8 +52,10 @@ pub struct Machine {
 #[derive(Debug, Default)]
 pub struct Taken {
     report: Report,
-    /// What could not be read, each in a sentence.
-    failures: Vec<String>,
+    /// How often something could not be read.
+    unreadable: u64,
+    /// The first of these, each in a sentence.
+    named: Vec<String>,
 }
 
 /// Runs until it is interrupted.
@@ -145,39 +152,74 @@ fn ahead_of(now: jiff::Timestamp) -> i64 {
 
 impl Machine {
     /// Takes everything that an input holds: each record through triage, each failure into the answer.
-    pub async fn take(&self, bytes: &[u8]) -> Taken {
-        let mut taken = Taken::default();
-        let mut records: Vec<(usize, Record)> = Vec::new();
-        for one in input::read(bytes) {
-            match one {
-                Ok(found) => match found.what {
-                    What::Record(record) => records.push((0, *record)),
-                    What::Text(_) => taken.failures.push(format!(
-                        "{}: a text, and no record of CloudTrail's: `trailpass explain` reads AWS's sentence by itself",
-                        found.at
-                    )),
-                },
-                Err(failure) => taken.failures.push(match failure.at {
-                    Some(at) => format!("{at}: {}", failure.why),
-                    None => failure.why,
-                }),
+    ///
+    /// Whoever sends it decides how much there is to unpack and to read. So that is done on a thread of its own, no further
+    /// ahead than the next batch, and the pages are answered between two batches.
+    pub async fn take(&self, input: impl Read + Send + 'static) -> Taken {
+        let (sender, mut batches) = mpsc::channel(1);
+        let reading = task::spawn_blocking(move || {
+            let mut found = input::read_at_most(input, LARGEST_INPUT);
+            loop {
+                let batch: Vec<_> = found.by_ref().take(BATCH).collect();
+                // Nobody receives any more when whoever sent this has gone.
+                if batch.is_empty() || sender.blocking_send(batch).is_err() {
+                    return;
+                }
             }
-        }
-        while !records.is_empty() {
-            let rest = records.split_off(records.len().min(BATCH));
-            let batch = std::mem::replace(&mut records, rest);
-            let report = self.triage.handle_records(batch, SystemTime::now() + PATIENCE).await;
+        });
+        let mut taken = Taken::default();
+        while let Some(batch) = batches.recv().await {
+            let records = batch.into_iter().filter_map(|one| taken.record(one)).collect();
+            let report = self.triage.handle_records(records, SystemTime::now() + PATIENCE).await;
             taken.report.join(&report);
+            task::yield_now().await;
+        }
+        if reading.await.is_err() {
+            taken.fail("reading ended before its end");
         }
         taken
     }
 }
 
 impl Taken {
-    /// The sum of two inputs.
-    fn join(&mut self, other: Self) {
+    /// The record, if it is one; what is none is a failure.
+    fn record(&mut self, one: Result<Found, Failure>) -> Option<(usize, Record)> {
+        match one {
+            Ok(Found { what: What::Record(record), .. }) => return Some((0, *record)),
+            Ok(Found { what: What::Text(_), at, .. }) => self.fail(&format!(
+                "{at}: a text, and no record of CloudTrail's: `trailpass explain` reads AWS's sentence by itself"
+            )),
+            Err(Failure { at: Some(at), why }) => self.fail(&format!("{at}: {why}")),
+            Err(Failure { at: None, why }) => self.fail(&why),
+        }
+        None
+    }
+
+    /// An input that could not even be opened.
+    fn failed(why: &str) -> Self {
+        let mut taken = Self::default();
+        taken.fail(why);
+        taken
+    }
+
+    fn fail(&mut self, why: &str) {
+        self.unreadable += 1;
+        if self.named.len() < NAMED {
+            self.named.push(visible(why));
+        }
+    }
+
+    /// What could not be read: the first failures in words, and how many there are besides.
+    fn failures(&self) -> Vec<String> {
+        let others = self.unreadable - self.named.len() as u64;
+        let rest = (others > 0).then(|| format!("and {others} more that could not be read"));
+        self.named.iter().cloned().chain(rest).collect()
+    }
+
+    /// The counts of two inputs. What failed has been named with its own.
+    fn join(&mut self, other: &Self) {
         self.report.join(&other.report);
-        self.failures.extend(other.failures);
+        self.unreadable += other.unreadable;
     }
 }
 
@@ -191,7 +233,7 @@ impl std::fmt::Display for Taken {
             (count(Metric::Held), "held back in a storm"),
             (count(Metric::Ignored), "ignored"),
             (count(Metric::Failed), "failed"),
-            (self.failures.len() as u64, "unreadable"),
+            (self.unreadable, "unreadable"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;

@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 
 /// A folder that goes with its test.
@@ -77,15 +78,17 @@ impl Serve {
     }
 
     /// Status, head and body of an answer.
-    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String, String) {
+    fn ask(&self, method: &str, path: &str, headers: &str, body: impl AsRef<[u8]>) -> (u16, String, String) {
+        let body = body.as_ref();
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let host = if headers.contains("Host:") { String::new() } else { format!("Host: {}\r\n", self.address) };
         let length = body.len();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\n{host}{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\n{host}{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n"
         )
         .unwrap();
+        stream.write_all(body).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
@@ -122,6 +125,12 @@ fn denial(event: &str, trail: &str) -> String {
             identity-based policy allows the cloudtrail:GetTrail action"),
     })
     .to_string()
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
 }
 
 fn case_links(page: &str) -> Vec<String> {
@@ -190,12 +199,59 @@ fn what_is_no_denial_is_said() {
         assert_eq!(status, 422, "{body}");
         assert!(answer.contains(expected), "{body}: {answer}");
     }
-    let (status, _, answer) = serve.ask("POST", "/", "", &format!("{}\nbroken\n", denial("e1", "first")));
+    let (status, _, answer) = serve.ask("POST", "/", "", format!("{}\nbroken\n", denial("e1", "first")));
     assert_eq!(status, 422);
     assert_eq!(serde_json::from_str::<Value>(&answer).unwrap()["posted"], 1, "the rest is done");
     assert_eq!(serve.ask("GET", "/case/none", "", "").0, 404);
     assert_eq!(serve.ask("GET", "/case/..%2f..", "", "").0, 404);
     assert_eq!(serve.ask("DELETE", "/", "", "").0, 405);
+}
+
+/// A small body that unpacks to very many records is read a batch at a time, and the pages are answered meanwhile.
+#[test]
+fn very_many_records_cost_no_memory_and_stop_nobody() {
+    const RECORDS: usize = 200_000;
+    let folder = Folder::new();
+    let serve = Serve::start(&folder, &[]);
+    let packed = gzip(&format!("{}{}", "{\"eventName\":\"x\"}\n".repeat(RECORDS), denial("e1", "first")));
+    assert!(packed.len() < 100_000, "{}", packed.len());
+    let mut pages = 0;
+    std::thread::scope(|scope| {
+        let posting = scope.spawn(|| serve.ask("POST", "/", "", &packed));
+        while !posting.is_finished() {
+            serve.page("/");
+            pages += 1;
+        }
+        let (status, _, answer) = posting.join().unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!((status, &answer["received"], &answer["posted"]), (200, &(RECORDS + 1).into(), &1.into()), "{answer}");
+    });
+    assert!(pages > 10, "only {pages} pages were answered meanwhile");
+    #[cfg(target_os = "linux")]
+    {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", serve.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
+        let kilobytes: u64 = peak.strip_suffix(" kB").unwrap().parse().unwrap();
+        assert!(kilobytes < 100_000, "at its peak it took {peak}");
+    }
+}
+
+#[test]
+fn what_is_read_of_one_input_is_bounded_and_so_is_the_answer() {
+    let folder = Folder::new();
+    let too_large = gzip(&format!("{}\n{{\"eventName\":\"{}\"}}", denial("e1", "first"), "x".repeat(65 << 20)));
+    std::fs::write(folder.events().join("large.gz"), &too_large).unwrap();
+    let serve = Serve::start(&folder, &[]);
+    let limit = "this holds more than 64 MiB, unpacked; reading stops here";
+    assert!(serve.said.contains(&format!("large.gz: {limit}")), "{}", serve.said);
+    assert!(serve.said.contains("1 new cases, 1 unreadable"), "{}", serve.said);
+    let (status, _, answer) = serve.ask("POST", "/", "", &too_large);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((status, &answer["duplicate"]), (422, &1.into()), "what came before is taken: {answer}");
+    assert!(answer["unreadable"][0].as_str().unwrap().starts_with(limit), "{answer}");
+    let answer = serve.post(&"{}\n".repeat(1000));
+    let unreadable = answer["unreadable"].as_array().unwrap();
+    assert_eq!((unreadable.len(), &unreadable[100]), (101, &"and 900 more that could not be read".into()));
 }
 
 #[test]

@@ -23,6 +23,32 @@ pub fn unpacked<'a>(mut bytes: impl Read + 'a) -> Box<dyn Read + 'a> {
     if is_gzip { Box::new(Members::new(BufReader::new(bytes), LARGEST_MEMBER)) } else { Box::new(bytes) }
 }
 
+/// What somebody else sends, up to so many bytes after unpacking: a small file can unpack to more than anybody waits for.
+pub struct AtMost<R> {
+    reader: R,
+    most: u64,
+    left: u64,
+}
+
+impl<R: Read> AtMost<R> {
+    pub fn new(reader: R, most: u64) -> Self {
+        Self { reader, most, left: most }
+    }
+}
+
+impl<R: Read> Read for AtMost<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(into)?;
+        self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
+            io::Error::other(format!(
+                "this holds more than {} MiB, unpacked; reading stops here. What came before was taken: send the rest in parts.",
+                self.most >> 20
+            ))
+        })?;
+        Ok(count)
+    }
+}
+
 /// A reader that could not even begin.
 struct Failing(Option<io::Error>);
 
@@ -168,6 +194,13 @@ mod tests {
         assert_eq!(unpack(&twice, 80).1, None);
         let (_, error) = unpack(&packed(&[b'x'; 5000]), 4096);
         assert!(error.unwrap().contains("unpacks to more than"));
+    }
+
+    #[test]
+    fn what_is_sent_has_a_limit_in_all() {
+        let all = |limit| AtMost::new(&[b'x'; 5000][..], limit).read_to_end(&mut Vec::new());
+        assert_eq!(all(5000).unwrap(), 5000);
+        assert!(all(4999).unwrap_err().to_string().contains("reading stops here"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -29,7 +30,7 @@ impl Known {
         let files = files(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let mut all = Taken::default();
         for (file, stamp) in &files {
-            all.join(read(file, machine).await);
+            all.join(&read(file, machine).await);
             self.played.insert(file.clone(), *stamp);
         }
         Ok((files.len(), all))
@@ -77,15 +78,11 @@ fn files(folder: &Path) -> std::io::Result<Vec<(PathBuf, (u64, SystemTime))>> {
 }
 
 async fn read(file: &Path, machine: &Machine) -> Taken {
-    let bytes = match std::fs::read(file) {
-        Ok(bytes) => bytes,
-        Err(why) => {
-            eprintln!("{}: {why}", visible(&file.to_string_lossy()));
-            return Taken { failures: vec![why.to_string()], ..Taken::default() };
-        }
+    let taken = match File::open(file) {
+        Ok(opened) => machine.take(opened).await,
+        Err(why) => Taken::failed(&why.to_string()),
     };
-    let taken = machine.take(&bytes).await;
     let name = visible(&file.to_string_lossy());
-    taken.failures.iter().for_each(|failure| eprintln!("{name}: {}", visible(failure)));
+    taken.failures().iter().for_each(|failure| eprintln!("{name}: {failure}"));
     taken
 }

@@ -2,7 +2,7 @@
 //!
 //! A page shows what a case holds, computed from its record anew, and changes nothing: there are no forms in it and no script.
 
-use std::sync::Arc;
+use std::{io::Cursor, sync::Arc};
 
 use access::{
     case::Case,
@@ -65,13 +65,13 @@ async fn guard(State(machine): State<Arc<Machine>>, request: Request, next: Next
 
 /// Takes denials in any form. 200: all was read; 422: some of it was not, which the answer says.
 async fn take(State(machine): State<Arc<Machine>>, body: Bytes) -> Response {
-    let taken = machine.take(&body).await;
+    let taken = machine.take(Cursor::new(body)).await;
     let count = |metric| taken.report.count(metric);
-    let is_whole = taken.failures.is_empty() && count(Metric::Failed) == 0;
+    let is_whole = taken.unreadable == 0 && count(Metric::Failed) == 0;
     let status = if is_whole { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let answer = json!({
         "received": count(Metric::Received), "posted": count(Metric::Posted), "joined": count(Metric::Joined), "duplicate": count(Metric::Duplicate),
-        "held": count(Metric::Held), "ignored": count(Metric::Ignored), "failed": count(Metric::Failed), "unreadable": taken.failures,
+        "held": count(Metric::Held), "ignored": count(Metric::Ignored), "failed": count(Metric::Failed), "unreadable": taken.failures(),
     });
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{answer}\n")).into_response()
 }
