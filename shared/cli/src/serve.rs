@@ -3,6 +3,7 @@
 //! The handler is the deployed one; only the store is a folder and the channel a terminal. Nothing in AWS is read or changed,
 //! whatever credentials lie around.
 
+mod connection;
 mod door;
 mod folder;
 mod pages;
@@ -117,7 +118,7 @@ async fn serve(args: &args::Serve) -> Result<(), String> {
         eprintln!("Watching {} for new files. Ctrl-C ends.", folder.display());
     }
     tokio::select! {
-        served = pages::serve(listener, Arc::clone(&machine)) => served,
+        never = pages::serve(listener, Arc::clone(&machine)) => match never {},
         () = folder::watch(known, args.events.as_deref(), &machine) => Ok(()),
         _ = tokio::signal::ctrl_c() => Ok(()),
     }

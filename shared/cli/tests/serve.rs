@@ -236,6 +236,25 @@ fn very_many_records_cost_no_memory_and_stop_nobody() {
     }
 }
 
+/// Whoever stops in the middle is answered, and its connection ends.
+#[test]
+fn a_request_that_never_ends_is_ended() {
+    let folder = Folder::new();
+    let serve = Serve::start(&folder, &[]);
+    let head = format!("POST / HTTP/1.1\r\nHost: {}\r\n", serve.address);
+    let begun = [head.clone(), format!("{head}Content-Length: 50000000\r\n\r\n{{\"e")].map(|text| {
+        let mut stream = TcpStream::connect(&serve.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    });
+    for mut stream in begun {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it is answered, and ended");
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+}
+
 #[test]
 fn what_is_read_of_one_input_is_bounded_and_so_is_the_answer() {
     let folder = Folder::new();
@@ -260,6 +279,8 @@ fn other_sites_and_other_names_are_refused() {
     let serve = Serve::start(&folder, &[]);
     let body = denial("e1", "first");
     assert_eq!(serve.ask("GET", "/", "Host: evil.example\r\n", "").0, 421);
+    let twice = format!("Host: {}\r\nHost: evil.example\r\n", serve.address);
+    assert_eq!(serve.ask("POST", "/", &twice, &body).0, 400);
     assert_eq!(serve.ask("POST", "/", "Origin: https://evil.example\r\n", &body).0, 403);
     assert_eq!(serve.ask("POST", "/", "Sec-Fetch-Site: cross-site\r\n", &body).0, 403);
     assert!(case_links(&serve.page("/")).is_empty(), "nothing came in");

@@ -2,7 +2,7 @@
 //!
 //! A page shows what a case holds, computed from its record anew, and changes nothing: there are no forms in it and no script.
 
-use std::{io::Cursor, sync::Arc};
+use std::{convert::Infallible, io::Cursor, sync::Arc};
 
 use access::{
     case::Case,
@@ -18,30 +18,34 @@ use adapters::{
     telemetry::Metric,
 };
 use axum::{
-    body::Bytes,
     extract::{DefaultBodyLimit, Path, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
     routing::get,
+    serve::Listener,
 };
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{Machine, door};
+use super::{Machine, connection, door};
 
 /// The largest body that is taken: more than AWS puts into one message of any kind.
 const LARGEST_BODY: usize = 16 << 20;
 
-/// Serves until the listener fails.
-pub async fn serve(listener: TcpListener, machine: Arc<Machine>) -> Result<(), String> {
+/// Serves for as long as the machine runs.
+pub async fn serve(mut listener: TcpListener, machine: Arc<Machine>) -> Infallible {
     let router = axum::Router::new()
         .route("/", get(index).post(take))
         .route("/case/{id}", get(case))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&machine), guard))
         .with_state(machine);
-    axum::serve(listener, router).await.map_err(|e| e.to_string())
+    loop {
+        // axum's way to accept: where the system has no more connections to give, it waits for one.
+        let (stream, _) = Listener::accept(&mut listener).await;
+        tokio::spawn(connection::serve(stream, router.clone()));
+    }
 }
 
 /// Lets only this machine in, and puts on every answer what browsers are to do with it.
@@ -64,7 +68,11 @@ async fn guard(State(machine): State<Arc<Machine>>, request: Request, next: Next
 }
 
 /// Takes denials in any form. 200: all was read; 422: some of it was not, which the answer says.
-async fn take(State(machine): State<Arc<Machine>>, body: Bytes) -> Response {
+async fn take(State(machine): State<Arc<Machine>>, request: Request) -> Response {
+    let body = match connection::body(request).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
     let taken = machine.take(Cursor::new(body)).await;
     let count = |metric| taken.report.count(metric);
     let is_whole = taken.unreadable == 0 && count(Metric::Failed) == 0;
