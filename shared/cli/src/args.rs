@@ -2,7 +2,7 @@
 //!
 //! Wrong usage is found here, before anything is read, and ends with status 2 and a line that says what to do instead.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use access::grant::GrantMode;
 use clap::{
@@ -58,8 +58,8 @@ pub struct Explain {
 #[derive(Debug, Arguments)]
 pub struct Serve {
     /// Where to listen: an address of this machine only. Port 0 lets the system choose.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub listen: std::net::SocketAddr,
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = loopback)]
+    pub listen: SocketAddr,
 
     /// The folder that cases are kept in; it is made if it isn't there.
     #[arg(long, value_name = "DIR", default_value = ".trailpass")]
@@ -101,6 +101,20 @@ pub enum Format {
     Sns,
     /// The page of one denial, to open in a browser
     Html,
+}
+
+/// An address that only this machine can reach.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<SocketAddr>().map_err(|_| match text.strip_prefix("localhost:") {
+        Some(port) => format!("an address is needed, not a name: write 127.0.0.1:{port}"),
+        None => "an address and a port are needed, such as 127.0.0.1:8080".to_owned(),
+    })?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err("this is not this machine: whoever reaches these pages sees every case, so only loopback addresses are listened \
+        on (127.0.0.1, [::1])"
+        .to_owned())
 }
 
 fn modes() -> impl TypedValueParser<Value = GrantMode> {

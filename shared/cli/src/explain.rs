@@ -40,12 +40,9 @@ pub fn run(arguments: &Explain) -> ExitCode {
              aws cloudtrail get-trail-status --name My-Trail 2>&1 | trailpass explain",
         );
     }
-    let guardrails = match arguments.guardrails.as_deref().map(guardrails).transpose() {
-        Ok(guardrails) => guardrails.unwrap_or_default(),
-        Err(why) => {
-            output::say(why);
-            return ExitCode::from(2);
-        }
+    let guardrails = match guardrails(arguments.guardrails.as_deref()) {
+        Ok(guardrails) => guardrails,
+        Err(wrong_usage) => return wrong_usage,
     };
     let mut explaining = Explaining {
         format: arguments.format,
@@ -70,12 +67,17 @@ pub fn run(arguments: &Explain) -> ExitCode {
     }
 }
 
-/// Guardrails that can't be read stop everything: explaining without them would offer what they forbid.
-pub fn guardrails(path: &Path) -> Result<Guardrails, String> {
-    let name = visible(&path.to_string_lossy());
-    let json =
-        std::fs::read_to_string(path).map_err(|error| format!("--guardrails {name}: {}", unopened(&error, path)))?;
-    Guardrails::from_json(&json).map_err(|error| format!("--guardrails {name}: {}", visible(&error)))
+/// The guardrails that `--guardrails` names, if it is given.
+///
+/// Guardrails that can't be read stop everything: explaining without them would offer what they forbid. It is said why, and
+/// the status is that of wrong usage.
+pub fn guardrails(path: Option<&Path>) -> Result<Guardrails, ExitCode> {
+    let Some(path) = path else { return Ok(Guardrails::default()) };
+    let json = std::fs::read_to_string(path).map_err(|error| unopened(&error, path));
+    json.and_then(|json| Guardrails::from_json(&json).map_err(|error| visible(&error))).map_err(|why| {
+        output::say(format_args!("--guardrails {}: {why}", visible(&path.to_string_lossy())));
+        ExitCode::from(2)
+    })
 }
 
 /// Why a file could not be opened, and what to do.

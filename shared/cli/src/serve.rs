@@ -16,7 +16,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use access::{diagnose::Setting, event::Record, grant::GrantMode, notice::text::Style};
+use access::{diagnose::Setting, event::Record, grant::GrantMode, guardrails::Guardrails, notice::text::Style};
 use adapters::{
     store::embedded::EmbeddedStore,
     telemetry::{self, Metric},
@@ -61,11 +61,15 @@ pub struct Taken {
 
 /// Runs until it is interrupted.
 pub fn run(args: &args::Serve) -> ExitCode {
+    let guardrails = match explain::guardrails(args.guardrails.as_deref()) {
+        Ok(guardrails) => guardrails,
+        Err(wrong_usage) => return wrong_usage,
+    };
     telemetry::init(Some("warn"), telemetry::Output::Stderr);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
         // One thread serves all: a machine has one operator, and a page is written in microseconds.
-        runtime.block_on(serve(args))
+        runtime.block_on(serve(args, guardrails))
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,15 +80,7 @@ pub fn run(args: &args::Serve) -> ExitCode {
     }
 }
 
-async fn serve(args: &args::Serve) -> Result<(), String> {
-    if !args.listen.ip().is_loopback() {
-        return Err(format!(
-            "{} is not this machine: whoever reaches these pages sees every case, so only loopback addresses \
-            are listened on (127.0.0.1, [::1])",
-            args.listen
-        ));
-    }
-    let guardrails = args.guardrails.as_deref().map(explain::guardrails).transpose()?.unwrap_or_default();
+async fn serve(args: &args::Serve, guardrails: Guardrails) -> Result<(), String> {
     let store = EmbeddedStore::open(&args.data).map_err(|e| e.to_string())?;
     let listener = TcpListener::bind(args.listen).await.map_err(|e| format!("can't listen on {}: {e}", args.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?.to_string();

@@ -224,7 +224,11 @@ fn very_many_records_cost_no_memory_and_stop_nobody() {
         }
         let (status, _, answer) = posting.join().unwrap();
         let answer: Value = serde_json::from_str(&answer).unwrap();
-        assert_eq!((status, &answer["received"], &answer["posted"]), (200, &(RECORDS + 1).into(), &1.into()), "{answer}");
+        assert_eq!(
+            (status, &answer["received"], &answer["posted"]),
+            (200, &(RECORDS + 1).into(), &1.into()),
+            "{answer}"
+        );
     });
     assert!(pages > 10, "only {pages} pages were answered meanwhile");
     #[cfg(target_os = "linux")]
@@ -309,9 +313,16 @@ fn only_this_machine_and_only_one_process() {
             .unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
-    let (status, said) = run(&["--listen", "0.0.0.0:0"]);
-    assert!(status == Some(1) && said.contains("only loopback"), "{said}");
-    assert_eq!(run(&["--listen", "here"]).0, Some(2));
+    for (wrong, hint) in [
+        (["--listen", "0.0.0.0:0"], "only loopback"),
+        (["--listen", "here"], "such as 127.0.0.1:8080"),
+        (["--listen", "localhost:8090"], "write 127.0.0.1:8090"),
+        (["--guardrails", "nowhere.json"], "--guardrails nowhere.json: there is no such file"),
+    ] {
+        let (status, said) = run(&wrong);
+        assert!(status == Some(2) && said.contains(hint), "{wrong:?}: {said}");
+    }
+    assert!(!folder.0.join("data").exists(), "wrong usage is found before anything is made");
     let _serve = Serve::start(&folder, &[]);
     let (status, said) = run(&["--listen", "127.0.0.1:0"]);
     assert!(status == Some(1) && said.contains("in use by another process"), "{said}");
