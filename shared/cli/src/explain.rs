@@ -32,6 +32,11 @@ const REMEMBERED: usize = 100_000;
 /// Ignored records that are named one by one, where nothing else is shown.
 const NAMED: u64 = 5;
 
+/// How one record is taken out of a file: packed or not (`gzip` hands on what isn't), in any wrapping, in a string, too, as
+/// `lookup-events` and SQS have it.
+const PICK: &str = "gzip -dcf FILE | jq 'recurse(.[]?, (strings | fromjson?)) | objects | select(.eventID == \"EVENT\")' | \
+    trailpass explain --format html > page.html";
+
 /// Runs the command.
 pub fn run(arguments: &Explain) -> ExitCode {
     if arguments.files.is_empty() && io::stdin().is_terminal() {
@@ -235,10 +240,8 @@ impl Explaining {
             if !others.is_empty() {
                 output::say(format_args!("--format html is the page of one denial, and here are {}:", tally.shown));
                 self.pages.iter().for_each(|(_, label)| output::say(format_args!("    {label}")));
-                output::say("take another format, or pick one by its event:");
-                output::say(
-                    "    jq '.. | objects | select(.eventID? == \"EVENT\")' FILE | trailpass explain --format html > page.html",
-                );
+                output::say("take another format, or pick one: a sentence by itself, a record by its event:");
+                output::say(format_args!("    {PICK}"));
                 return Ok(ExitCode::from(2));
             }
             output::write(page)?;

@@ -12,7 +12,7 @@ fn event(record: &Value) -> Value {
 }
 
 /// A name, the input, and the events that are in it.
-fn forms() -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
+pub fn forms() -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
     let (one, two) = (denied(1), denied(2));
     let sns = json!({ "Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-1:111122223333:t", "Message": event(&one).to_string() });
     let lines = |of: &dyn Fn(&Value) -> Value| format!("{}\n{}\n", of(&one), of(&two));

@@ -117,9 +117,35 @@ fn html_of_several_denials_is_refused_and_they_are_named() {
     assert_eq!((ran.status, ran.out.as_str()), (Some(2), ""));
     ran.assert_says("--format html is the page of one denial, and here are 2");
     ran.assert_says("event e-2: mateojackson was refused cloudtrail:GetTrailStatus");
-    ran.assert_says(
-        "jq '.. | objects | select(.eventID? == \"EVENT\")' FILE | trailpass explain --format html > page.html",
-    );
+    ran.assert_says("a sentence by itself, a record by its event:");
+}
+
+/// The command that is said there, run as it is said: with a real `sh`, `gzip` and `jq`.
+#[test]
+fn one_of_several_denials_is_picked_out_of_any_form() {
+    let folder = Folder::new("pick");
+    let several = forms::forms().into_iter().filter(|(name, _, ids)| {
+        // Values with commas between them are no JSON, and `jq` does not read them.
+        ids.contains(&"e-2") && *name != "values with commas between them"
+    });
+    let several: Vec<_> = several.collect();
+    assert!(several.len() > 8);
+    for (name, input, _) in several {
+        // Each denial is another one, or the second would be a repeat of the first.
+        let second = String::from_utf8(input).unwrap().replacen("My-Trail", "First", 1);
+        for (file, bytes) in [("plain", second.clone().into_bytes()), ("packed", gzip(&second))] {
+            let path = folder.file(file, bytes);
+            let ran = explain(&["--format", "html", &path], "");
+            assert_eq!(ran.status, Some(2), "{name}: {ran:?}");
+            let command = ran.said.lines().find_map(|line| line.strip_prefix("trailpass:     gzip")).unwrap();
+            let command = format!("gzip{command}").replace("FILE", &path).replace("EVENT", "e-2");
+            let command = command.replace("trailpass explain", &format!("{} explain", env!("CARGO_BIN_EXE_trailpass")));
+            let output = Command::new("sh").args(["-c", &command]).current_dir(folder.path()).output().unwrap();
+            assert!(output.status.success(), "{name}, {file}: {}", String::from_utf8_lossy(&output.stderr));
+            let page = std::fs::read_to_string(folder.path().join("page.html")).unwrap();
+            assert!(page.contains("trail/My-Trail") && !page.contains("trail/First"), "{name}, {file}");
+        }
+    }
 }
 
 #[test]
