@@ -1,7 +1,8 @@
 //! Records: what CloudTrail wrote about one call, taken out of whatever it was wrapped in.
 //!
 //! Nothing here is believed or judged. A field of an unexpected type counts as absent, since one odd field must not
-//! hide a denial; a value that is no record at all is an error, since a lost denial must not look like none.
+//! hide a denial; a value that is no record at all is an error, since a lost denial must not look like none, and so is a
+//! record whose error is no text.
 //! Fields: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
 
 use std::fmt;
@@ -39,9 +40,10 @@ pub struct Record {
     pub source_ip_address: Option<String>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    // Of another type, these two make the record unreadable: taken for absent, a refusal would pass for a success.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
-    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub recipient_account_id: Option<String>,
@@ -305,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_field_of_another_type_is_absent() {
-        let record = r#"{"eventName":7,"errorCode":["x"],"errorMessage":{"a":1},"awsRegion":null,"userIdentity":"root",
+        let record = r#"{"eventName":7,"errorCode":null,"errorMessage":null,"awsRegion":null,"userIdentity":"root",
             "requestParameters":[1],"resources":[1,{"ARN":"a"}],"eventSource":"s3.amazonaws.com","readOnly":true}"#;
         let found = read(record).remove(0).unwrap();
         assert_eq!(
@@ -316,6 +318,21 @@ mod tests {
                 ..Record::default()
             }
         );
+    }
+
+    #[test]
+    fn an_error_of_another_type_is_no_success() {
+        for name in ["errorCode", "errorMessage"] {
+            for value in ["5", "true", "[]", "[\"AccessDenied\"]", "{}"] {
+                let record = RECORD.replacen('{', &format!(r#"{{"{name}":{value},"#), 1);
+                let record = record.replace(r#","errorCode":"AccessDenied""#, "");
+                for json in
+                    [record.clone(), format!(r#"{{"detail":{record}}}"#), format!(r#"{{"Records":[{record}]}}"#)]
+                {
+                    assert!(matches!(read(&json).as_slice(), [Err(NotARecord::Json(_))]), "{json}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -270,6 +270,16 @@ fn formats_that_are_no_text_are_named() {
     }
 }
 
+/// A refusal whose code can't be read must not pass for a call that succeeded.
+#[test]
+fn an_error_of_another_type() {
+    for name in ["errorCode", "errorMessage"] {
+        let log = json!({ "Records": [denied(1), with(denied(2), name, 5), denied(3)] });
+        assert_reads(&explain_json(log.to_string()), &["e-1", "e-3"], "invalid type: integer `5`, expected a string");
+        assert_eq!(explain_json(with(denied(1), name, Value::Null).to_string()).status, Some(0));
+    }
+}
+
 #[test]
 fn records_that_lack_what_others_have() {
     let mut bare = denied(1);
