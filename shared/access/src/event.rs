@@ -165,6 +165,8 @@ pub enum NotARecord {
     Form,
     /// A wrapping inside a wrapping inside … .
     TooDeep,
+    /// Made to be large in memory: more values, or more records, than anything of AWS's holds.
+    TooMany,
 }
 
 impl fmt::Display for NotARecord {
@@ -175,6 +177,10 @@ impl fmt::Display for NotARecord {
                 "neither a CloudTrail record nor an EventBridge event, log file, lookup-events output, SQS or SNS wrapping of one",
             ),
             Self::TooDeep => write!(f, "wrapped more than {DEEPEST} times"),
+            Self::TooMany => write!(
+                f,
+                "more than {MOST_VALUES} values or {MOST_RECORDS} records in one, as nothing of AWS's has: not all of it is read"
+            ),
         }
     }
 }
@@ -183,12 +189,23 @@ impl std::error::Error for NotARecord {}
 
 /// How many wrappings may lie around a record: SQS around SNS around EventBridge is three.
 const DEEPEST: usize = 4;
+/// Values in one JSON text. Each may take a thousand bytes, so that without a limit some kilobytes of gzip take all memory
+/// there is. A record of the largest size that CloudTrail writes has a tenth of these.
+const MOST_VALUES: usize = 1 << 17;
+/// Records in one JSON text, with those in the strings in it.
+const MOST_RECORDS: usize = 1 << 15;
 
 /// Reads one JSON text: a record, or any wrapping that records travel in. One result for each thing found.
 pub fn read(json: &str) -> Vec<Result<Record, NotARecord>> {
     let mut found = Vec::with_capacity(1);
     read_into(json, 0, &mut found);
     found
+}
+
+/// Whether this JSON text was made to be large in memory. To be asked before it is parsed.
+pub fn is_too_much(json: &str) -> bool {
+    // In strings, too: what is quoted there is parsed next.
+    json.bytes().filter(|byte| matches!(byte, b',' | b'{' | b'[')).count() > MOST_VALUES
 }
 
 /// Takes the records out of a value that is parsed already.
@@ -199,6 +216,9 @@ pub fn unwrap(outer: Record) -> Vec<Result<Record, NotARecord>> {
 }
 
 fn read_into(json: &str, depth: usize, found: &mut Vec<Result<Record, NotARecord>>) {
+    if is_too_much(json) {
+        return found.push(Err(NotARecord::TooMany));
+    }
     match serde_json::from_str::<Record>(json) {
         Ok(outer) => unwrap_into(outer, depth, found),
         Err(e) => found.push(Err(NotARecord::Json(e.to_string()))),
@@ -206,7 +226,11 @@ fn read_into(json: &str, depth: usize, found: &mut Vec<Result<Record, NotARecord
 }
 
 fn unwrap_into(mut outer: Record, depth: usize, found: &mut Vec<Result<Record, NotARecord>>) {
-    if depth > DEEPEST {
+    if found.len() >= MOST_RECORDS {
+        if found.len() == MOST_RECORDS {
+            found.push(Err(NotARecord::TooMany));
+        }
+    } else if depth > DEEPEST {
         found.push(Err(NotARecord::TooDeep));
     } else if let Some(inner) = outer.inner.take() {
         unwrap_into(*inner, depth + 1, found);
@@ -303,6 +327,23 @@ mod tests {
             deep = format!(r#"{{"detail":{deep}}}"#);
         }
         assert_eq!(read(&deep), [Err(NotARecord::TooDeep)]);
+    }
+
+    #[test]
+    fn what_was_made_to_be_large_is_an_error_and_costs_only_itself() {
+        let list = |element: &str, count| format!(r#"{{"Records":[{}]}}"#, vec![element; count].join(","));
+        for json in [
+            list("{}", MOST_VALUES),
+            list("7", MOST_VALUES),
+            format!(r#"{{"eventName":"x","requestParameters":{}}}"#, list("{}", MOST_VALUES)),
+            format!(r#"{{"body":{}}}"#, serde_json::to_string(&list("7", MOST_VALUES)).unwrap()),
+        ] {
+            assert_eq!(read(&json), [Err(NotARecord::TooMany)]);
+        }
+        let body = format!(r#"{{"body":{}}}"#, serde_json::to_string(&list(r#"{"eventName":"x"}"#, 10_000)).unwrap());
+        let found = read(&list(&body, 5));
+        assert_eq!((found.len(), found.last()), (MOST_RECORDS + 1, Some(&Err(NotARecord::TooMany))));
+        assert_eq!(found.iter().filter(|one| one.is_ok()).count(), MOST_RECORDS);
     }
 
     #[test]

@@ -54,7 +54,8 @@ pub struct Explain {
 /// Take denials in on this machine: notices on the terminal, cases on a page.
 ///
 /// A denial comes in by POST to the address that is listened on (in any form that explain reads), or as a file that is put
-/// into the folder. Cases are kept in a folder, and are there again after a restart. Nothing in AWS is read or changed.
+/// into the folder; of each, up to 64 MiB are read, unpacked. Cases are kept in a folder, and are there again after a restart.
+/// Nothing in AWS is read or changed.
 #[derive(Debug, Arguments)]
 pub struct Serve {
     /// Where to listen: an address of this machine only. Port 0 lets the system choose.

@@ -169,6 +169,10 @@ fn string(json: &str, start: Position, is_repaired: bool) -> Vec<Result<Found, F
 
 /// The records of one JSON object, in whatever wrapping.
 fn records(json: &str, start: Position, mut is_repaired: bool) -> Vec<Result<Found, Failure>> {
+    let not_one = |not: NotARecord| Err(Failure { at: Some(start), why: format!("{not}.") });
+    if event::is_too_much(json) {
+        return vec![not_one(NotARecord::TooMany)];
+    }
     let outer = match serde_json::from_str::<Record>(json) {
         Ok(outer) => outer,
         Err(error) => match serde_json::from_str(&mend::mended(json)).ok() {
@@ -181,7 +185,7 @@ fn records(json: &str, start: Position, mut is_repaired: bool) -> Vec<Result<Fou
     };
     let found = event::unwrap(outer).into_iter().map(|one| match one {
         Ok(record) => Ok(Found { at: start, what: What::Record(Box::new(record)), is_repaired }),
-        Err(not) => Err(Failure { at: Some(start), why: format!("{not}.") }),
+        Err(not) => not_one(not),
     });
     found.collect()
 }

@@ -272,6 +272,9 @@ fn what_is_read_of_one_input_is_bounded_and_so_is_the_answer() {
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!((status, &answer["duplicate"]), (422, &1.into()), "what came before is taken: {answer}");
     assert!(answer["unreadable"][0].as_str().unwrap().starts_with(limit), "{answer}");
+    let nested = format!("[{{\"Records\":[{}{{}}]}}]", "{},".repeat(200_000));
+    let (status, _, answer) = serve.ask("POST", "/", "", gzip(&nested));
+    assert!(status == 422 && answer.contains("more than 131072 values"), "{answer}");
     let answer = serve.post(&"{}\n".repeat(1000));
     let unreadable = answer["unreadable"].as_array().unwrap();
     assert_eq!((unreadable.len(), &unreadable[100]), (101, &"and 900 more that could not be read".into()));
