@@ -30,7 +30,14 @@ fn exact() -> Setting {
 
 fn case(record: &Value) -> Case {
     let first = diagnose(event::read(&record.to_string()).remove(0).unwrap(), &exact(), false);
-    let each = vec![Arrival { message: 0, event: "e".into(), time: String::new(), session: None, source_ip: None }];
+    let each = vec![Arrival {
+        message: 0,
+        event: "e".into(),
+        event_id: None,
+        time: String::new(),
+        session: None,
+        source_ip: None,
+    }];
     Case::open(&Arrivals { first, each }, OPENED)
 }
 

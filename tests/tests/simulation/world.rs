@@ -212,7 +212,8 @@ impl World {
         let record = event::read(&record.to_string()).remove(0).unwrap();
         let first = diagnose(record, &Setting::default(), false);
         let event = self.random().to_string();
-        let each = vec![Arrival { message: 0, event, time: String::new(), session: None, source_ip: None }];
+        let each =
+            vec![Arrival { message: 0, event, event_id: None, time: String::new(), session: None, source_ip: None }];
         let arrivals = Arrivals { first, each };
         let id = arrivals.first.case_id.clone();
         let now = self.now;

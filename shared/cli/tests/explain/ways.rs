@@ -20,7 +20,7 @@ fn text_shows_denials_and_counts_the_rest() {
         assert_eq!(
             ran.out
                 .matches(&format!(
-                    "was refused cloudtrail:GetTrailStatus on\narn:aws:cloudtrail:eu-west-1:111122223333:{trail}"
+                    "was refused cloudtrail:GetTrailStatus on\n    arn:aws:cloudtrail:eu-west-1:111122223333:{trail}"
                 ))
                 .count(),
             1,
