@@ -204,8 +204,8 @@ pub fn read(json: &str) -> Vec<Result<Record, NotARecord>> {
 
 /// Whether this JSON text was made to be large in memory. To be asked before it is parsed.
 pub fn is_too_much(json: &str) -> bool {
-    // In strings, too: what is quoted there is parsed next.
-    json.bytes().filter(|byte| matches!(byte, b',' | b'{' | b'[')).count() > MOST_VALUES
+    // In strings, too: what is quoted there is parsed next. Each value takes a byte of its own at least.
+    json.len() > MOST_VALUES && json.bytes().filter(|byte| matches!(byte, b',' | b'{' | b'[')).count() > MOST_VALUES
 }
 
 /// Takes the records out of a value that is parsed already.
