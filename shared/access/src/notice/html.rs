@@ -61,7 +61,7 @@ pub fn page(notice: &Notice<'_>) -> String {
         (fixes(notice))
         section.card aria-labelledby="now" {
             h2 id="now" { "What happens now" }
-            p { (words::what_happens(response, notice.case.is_some())) }
+            p { (advice::what_happens(diagnosis, notice.case.is_some())) }
             @for caveat in advice::caveats(notice) { p { (caveat) } }
         }
         (company(notice))

@@ -30,7 +30,7 @@ pub(super) fn notification(notice: &Notice<'_>) -> Value {
         ("Where", format!("{}, account {}", fact(&diagnosis.region), fact(&diagnosis.account_id))),
         ("When", diagnosis.event_time.as_deref().map_or_else(|| words::ABSENT.to_owned(), escape::time)),
         ("Why", facts::why(notice)),
-        ("Now", words::what_happens(diagnosis.response, notice.case.is_some()).to_owned()),
+        ("Now", advice::what_happens(diagnosis, notice.case.is_some()).to_owned()),
     ] {
         let _ = write!(description, "*{label}:* ");
         escape::prose(&mut description, &text, 500);
