@@ -146,13 +146,34 @@ class QueuesAndTopics(unittest.TestCase):
                 self.assertFalse(send(one.arn("DenialRule").replace(ACCOUNT, "444455556666")))
                 self.assertFalse(send(one.arn("DenialRule"), "sns.amazonaws.com"))
 
+    def test_nobody_else_puts_in_or_takes_out_whatever_his_own_policies_allow(self):
+        for given in ({}, stack.FULL_HUB):
+            hub = Stack(TRANSLATED, given)
+            triage = hub.arn("TriageRole")
+            for queue in ("AlarmsQueue", "NoticesQueue"):
+                its = resource_policies(hub, "AWS::SQS::QueuePolicy", queue)
+                may = lambda action, who=ADMINISTRATOR: is_allowed(Request(f"sqs:{action}", hub.arn(queue), who), [ALL], its)
+                others = (ADMINISTRATOR, f"arn:aws:iam::{ACCOUNT}:root", f"arn:aws:iam::{ACCOUNT}:user/alice", triage + "2", triage.replace("role/", "role/x/"))
+                for who in others:
+                    for action in ("SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "PurgeQueue"):
+                        self.assertFalse(may(action, who), (queue, action, who))
+                for action in ("ReceiveMessage", "DeleteMessage"):
+                    self.assertTrue(may(action, triage), (queue, action))
+                for action in ("SendMessage", "PurgeQueue"):
+                    self.assertFalse(may(action, triage), "not even a taken-over triage")
+                # Or the stack could be neither updated nor deleted.
+                for action in ("SetQueueAttributes", "GetQueueAttributes", "DeleteQueue", "AddPermission"):
+                    self.assertTrue(may(action), (queue, action))
+
     def test_plain_text_is_refused_to_everybody(self):
         plain = {"aws:SecureTransport": "false"}
         for name, one in stacks().items():
             for queue in one.of_type("AWS::SQS::Queue"):
                 its = resource_policies(one, "AWS::SQS::QueuePolicy", queue)
-                for action in ("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"):
-                    ask = lambda context: is_allowed(Request(action, one.arn(queue), ADMINISTRATOR, context=context), [ALL], its)
+                # Each by somebody who may, but for that.
+                who = ADMINISTRATOR if queue.endswith("DeadLetters") else one.arn("TriageRole")
+                for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage"):
+                    ask = lambda context: is_allowed(Request(action, one.arn(queue), who, context=context), [ALL], its)
                     self.assertTrue(ask({}), (name, queue))
                     self.assertFalse(ask(plain), (name, queue))
         hub = Stack(TRANSLATED)
