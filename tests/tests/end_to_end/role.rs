@@ -96,15 +96,18 @@ type Parameters<'a> = &'a [(&'a str, &'a str)];
 async fn refuses_everything_else(triage: &Aws, place: &Place) {
     // The same credentials are good, so that a refusal below is one of the action and not of the signature.
     let key = json!({"pk": {"S": "CASE#none"}});
-    triage.call("dynamodb", "DynamoDB_20120810.GetItem", json!({"TableName": place.table, "Key": key})).await;
+    let keys = json!({"RequestItems": {&place.table: {"Keys": [key]}}});
+    triage.call("dynamodb", "DynamoDB_20120810.BatchGetItem", keys).await;
     let queue = format!("http://{}/{ACCOUNT}/trailpass-NoticesTopic-subscriber", triage.address);
-    let json_calls: [(&str, &str, Value); 11] = [
+    let json_calls: [(&str, &str, Value); 13] = [
         ("dynamodb", "DynamoDB_20120810.Scan", json!({"TableName": place.table})),
         (
             "dynamodb",
             "DynamoDB_20120810.ExecuteStatement",
             json!({"Statement": format!("SELECT * FROM \"{}\"", place.table)}),
         ),
+        ("dynamodb", "DynamoDB_20120810.GetItem", json!({"TableName": place.table, "Key": key})),
+        ("dynamodb", "DynamoDB_20120810.UpdateItem", json!({"TableName": place.table, "Key": key})),
         ("dynamodb", "DynamoDB_20120810.DeleteItem", json!({"TableName": place.table, "Key": key})),
         ("dynamodb", "DynamoDB_20120810.DeleteTable", json!({"TableName": place.table})),
         ("secretsmanager", "secretsmanager.ListSecrets", json!({})),
