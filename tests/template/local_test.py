@@ -93,7 +93,7 @@ class OnThisMachine(unittest.TestCase):
         self.assertEqual(role["PermissionsBoundary"]["PermissionsBoundaryArn"], stack.FULL_HUB["PermissionsBoundary"])
         self.assertEqual(
             set(iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]),
-            {"triage", "SlackBotTokenSecret", "SlackAlarmsWebhookSecret"},
+            {"triage", "SlackBotTokenSecret", "SlackAlarmsWebhookSecret", "SecretsKey"},
         )
         function = self.aws.client("lambda").get_function_configuration(FunctionName=outputs["TriageFunctionName"])
         self.assertEqual(function["Environment"]["Variables"]["TRAILPASS_OWN_ROLES"], outputs["TriageRoleArn"])

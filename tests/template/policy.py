@@ -39,6 +39,9 @@ class Request:
         keys = {"aws:SecureTransport": "true", "aws:PrincipalIsAWSService": "true" if self.service else "false"}
         if self.principal:
             keys["aws:PrincipalArn"] = self.principal
+        account = [*self.resource.split(":", 5), "", "", "", "", ""][4]
+        if account:
+            keys["aws:ResourceAccount"] = account
         keys |= self.context
         return {name.lower(): value if isinstance(value, list) else [value] for name, value in keys.items()}
 

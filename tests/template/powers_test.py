@@ -91,6 +91,7 @@ class Triage(unittest.TestCase):
             self.assertTrue(self.may(f"logs:{action}", log))
         self.assertTrue(self.may("secretsmanager:GetSecretValue", SECRET + "trailpass/slack-bot-a1B2c3"))
         self.assertTrue(self.may("secretsmanager:GetSecretValue", stack.FULL_HUB["SlackAlarmsWebhookSecret"]))
+        self.assertTrue(self.may("kms:Decrypt", stack.FULL_HUB["SecretsKeyArn"], kms__ViaService="secretsmanager.eu-west-1.amazonaws.com"))
         for topic in ("Alarms", "Notices"):
             arn = f"arn:aws:sns:eu-west-1:{ACCOUNT}:trailpass-{topic}Topic"
             self.assertTrue(is_allowed(Request("sns:Publish", arn, self.role), self.documents, resource_policies(self.hub, "AWS::SNS::TopicPolicy", topic)))
@@ -132,7 +133,18 @@ class Triage(unittest.TestCase):
             self.assertFalse(self.may("secretsmanager:GetSecretValue", SECRET + name), name)
         self.assertFalse(self.may("secretsmanager:PutSecretValue", SECRET + "trailpass/slack-bot-a1B2c3"))
         bare = policies_of(Stack(TRANSLATED), "TriageRole")
-        self.assertFalse([action for document in bare for action in actions(document) if action.startswith("secretsmanager:")])
+        self.assertFalse([action for document in bare for action in actions(document) if action.startswith(("secretsmanager:", "kms:"))])
+        # CloudFormation can't check whose ARN it was given.
+        theirs = stack.FULL_HUB["SlackAlarmsWebhookSecret"].replace(ACCOUNT, "444455556666")
+        hub = Stack(TRANSLATED, {"SlackAlarmsWebhookSecret": theirs})
+        self.assertFalse(is_allowed(Request("secretsmanager:GetSecretValue", theirs, hub.arn("TriageRole")), policies_of(hub, "TriageRole")))
+
+    def test_may_use_the_secrets_key_for_secrets_only(self):
+        key = stack.FULL_HUB["SecretsKeyArn"]
+        self.assertFalse(self.may("kms:Decrypt", key))
+        self.assertFalse(self.may("kms:Decrypt", key, kms__ViaService="s3.eu-west-1.amazonaws.com"))
+        for action, resource in (("kms:Encrypt", key), ("kms:GenerateDataKey", key), ("kms:Decrypt", stack.FULL_HUB["TrailKeyArn"])):
+            self.assertFalse(self.may(action, resource, kms__ViaService="secretsmanager.eu-west-1.amazonaws.com"), action)
 
 
 class QueuesAndTopics(unittest.TestCase):

@@ -70,6 +70,9 @@ class Parameters(unittest.TestCase):
             "https://hooks.slack.example/services/T0/B0/x",
             "arn:aws:secretsmanager:eu-west-1:111122223333:secret:*",
             "arn:aws:iam::111122223333:role/x",
+            # Without the six characters: Secrets Manager would find it, and the role's policy would not fit.
+            "arn:aws:secretsmanager:eu-west-1:111122223333:secret:team/slack",
+            "arn:aws:secretsmanager:eu-west-1:111122223333:secret:slack-AbCdE",
         ]
         for name in SECRET_PARAMETERS:
             for text in secrets:

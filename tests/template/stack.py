@@ -32,6 +32,7 @@ FULL_HUB = FULL_TRAIL | {
     "SlackBotTokenSecret": "trailpass/slack-bot",
     "SlackNoticesChannel": "C0123456789",
     "SlackAlarmsWebhookSecret": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:alarms-hook-AbCdEf",
+    "SecretsKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/5678abcd-12ab-34cd-56ef-1234567890ab",
     "NoticesEmail": "notices@example.com",
     "AlarmsEmail": "alarms@example.com",
     "ProtectedNames": "break-glass-*,OrgAdmin",
