@@ -150,6 +150,18 @@ class Structure(unittest.TestCase):
         self.assertNotIn("StreamSpecification", TRANSLATED["Resources"]["Table"]["Properties"])
         self.assertNotIn("GrantMode", TRANSLATED["Parameters"])
 
+    def test_names_fit_whatever_the_stack_is_called(self):
+        # A stack's name may have 128 characters, a queue's 80, a statement's id 64.
+        hub = Stack(TRANSLATED, stack.FULL_HUB)
+        hub.pseudo["AWS::StackName"] = "s" * 128
+        for policy in hub.of_type("AWS::Events::EventBusPolicy").values():
+            self.assertRegex(policy["StatementId"], r"^[A-Za-z0-9_-]{1,64}$")
+            self.assertIn(stack.STACK_UUID, policy["StatementId"], "two stacks may share a bus")
+        for name, queue in hub.of_type("AWS::SQS::Queue").items():
+            if "QueueName" in queue:
+                self.assertRegex(queue["QueueName"], r"^[A-Za-z0-9_-]{1,80}$")
+                self.assertIn(stack.STACK_UUID, queue["QueueName"], name)
+
     def test_outputs_and_logical_names_are_described(self):
         for name, output in SOURCE["Outputs"].items():
             self.assertTrue(output["Description"], name)
@@ -248,6 +260,9 @@ class Storage(unittest.TestCase):
                         dead = queue.removesuffix("Queue") + "DeadLetters"
                         self.assertEqual(body["RedrivePolicy"]["deadLetterTargetArn"], one.arn(dead))
                         self.assertLess(body["MessageRetentionPeriod"], one.properties(dead)["MessageRetentionPeriod"])
+                        # Two queues, and no other may fill the one of them with what it gave up on.
+                        self.assertEqual(one.properties(dead)["RedriveAllowPolicy"], {"redrivePermission": "byQueue", "sourceQueueArns": [one.arn(queue)]})
+            self.assertEqual(queues["RuleDeadLetters"]["RedriveAllowPolicy"], {"redrivePermission": "denyAll"}, "rules send here themselves")
 
     def test_table(self):
         body = TRANSLATED["Resources"]["Table"]
@@ -272,8 +287,8 @@ class Alarms(unittest.TestCase):
         alarms = hub.of_type("AWS::CloudWatch::Alarm")
         watched = {(one["Namespace"], one["MetricName"], one["Dimensions"][0]["Value"]) for one in alarms.values()}
         queues = hub.of_type("AWS::SQS::Queue")
-        wanted = {("AWS/SQS", "ApproximateNumberOfMessagesVisible", f"trailpass-{name}") for name in queues if name.endswith("DeadLetters")}
-        wanted |= {("AWS/SQS", "ApproximateAgeOfOldestMessage", f"trailpass-{name}") for name in queues if name.endswith("Queue")}
+        wanted = {("AWS/SQS", "ApproximateNumberOfMessagesVisible", hub.queue_name(name)) for name in queues if name.endswith("DeadLetters")}
+        wanted |= {("AWS/SQS", "ApproximateAgeOfOldestMessage", hub.queue_name(name)) for name in queues if name.endswith("Queue")}
         wanted |= {("AWS/Lambda", metric, "trailpass-Triage") for metric in ("Errors", "Throttles")}
         wanted |= {("Trailpass", "OwnDenials", "triage")}
         self.assertEqual(watched, wanted)

@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
 CODE = "s3://code/triage.zip"
 STACK_NAME = "trailpass"
+STACK_UUID = "0a1b2c3d-0000-11ef-8000-0123456789ab"
 
 # What a parameter set that gives everything gives.
 FULL_TRAIL = {
@@ -82,6 +83,7 @@ class Stack:
             "AWS::Partition": partition,
             "AWS::Region": region,
             "AWS::StackName": STACK_NAME,
+            "AWS::StackId": f"arn:{partition}:cloudformation:{region}:{account}:stack/{STACK_NAME}/{STACK_UUID}",
             "AWS::URLSuffix": "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com",
         }
         self.parameters = self._checked(parameters or {})
@@ -117,6 +119,10 @@ class Stack:
             if self._truth(rule.get("RuleCondition", {"Fn::Equals": ["", ""]})):
                 broken += [a["AssertDescription"] for a in rule["Assertions"] if not self._truth(a["Assert"])]
         return broken
+
+    def queue_name(self, name):
+        """A queue's name."""
+        return self._attribute(name, "QueueName")
 
     def arn(self, name):
         """The ARN that GetAtt or Ref would give for a resource."""
@@ -222,9 +228,10 @@ class Stack:
         kind = self.resources[name]["Type"]
         arn, account = f"arn:{self.pseudo['AWS::Partition']}", self.pseudo["AWS::AccountId"]
         place = f"{self.pseudo['AWS::Region']}:{account}"
+        own_name = self._value(self.resources[name].get("Properties", {}).get("QueueName", f"{STACK_NAME}-{name}"), name)
         known = {
-            ("AWS::SQS::Queue", "Arn"): f"{arn}:sqs:{place}:{STACK_NAME}-{name}",
-            ("AWS::SQS::Queue", "QueueName"): f"{STACK_NAME}-{name}",
+            ("AWS::SQS::Queue", "Arn"): f"{arn}:sqs:{place}:{own_name}",
+            ("AWS::SQS::Queue", "QueueName"): own_name,
             ("AWS::Events::Rule", "Arn"): f"{arn}:events:{place}:rule/{STACK_NAME}-{name}",
             ("AWS::DynamoDB::Table", "Arn"): f"{arn}:dynamodb:{place}:table/{STACK_NAME}-{name}",
             ("AWS::KMS::Key", "Arn"): f"{arn}:kms:{place}:key/{name}",
