@@ -77,7 +77,7 @@ class OnThisMachine(unittest.TestCase):
 
     def test_a_forwarder(self):
         outputs, _ = self.create("spoke", stack.FULL_FORWARDER)
-        self.assertEqual(set(outputs), {"RuleDeadLettersUrl", "ForwardRoleArn"})
+        self.assertEqual(set(outputs), {"RuleDeadLettersUrl", "ForwardRoleArn", "AlarmsTopicArn"})
         events = self.aws.client("events")
         for rule in self.rules("spoke").values():
             (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]

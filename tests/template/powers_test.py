@@ -30,7 +30,7 @@ def policies_of(one, role):
 def resource_policies(one, kind, name):
     """The documents on a queue or a topic."""
     member = {"AWS::SQS::QueuePolicy": "Queues", "AWS::SNS::TopicPolicy": "Topics"}[kind]
-    named = f"trailpass-{name}" if member == "Queues" else one.properties("Triage")["Environment"]["Variables"][f"TRAILPASS_{name.upper()}_TOPIC"]
+    named = f"trailpass-{name}" if member == "Queues" else f"arn:aws:sns:eu-west-1:{ACCOUNT}:trailpass-{name}Topic"
     return [policy["PolicyDocument"] for policy in one.of_type(kind).values() if named in policy[member]]
 
 
@@ -214,6 +214,15 @@ class QueuesAndTopics(unittest.TestCase):
             self.assertFalse(alarm(**{"aws:SourceArn": ALARM.replace(ACCOUNT, elsewhere)}))
             self.assertFalse(is_allowed(Request("sns:Publish", arn, service="s3.amazonaws.com", context=from_alarm), [], its))
 
+    def test_only_cloudwatch_may_publish_in_a_forwarder(self):
+        one = Stack(TRANSLATED, stack.FULL_FORWARDER)
+        arn, its = f"arn:aws:sns:eu-west-1:{ACCOUNT}:trailpass-AlarmsTopic", resource_policies(one, "AWS::SNS::TopicPolicy", "Alarms")
+        context = {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": ALARM}
+        self.assertTrue(is_allowed(Request("sns:Publish", arn, service="cloudwatch.amazonaws.com", context=context), [], its))
+        self.assertFalse(is_allowed(Request("sns:Publish", arn, ADMINISTRATOR), [ALL], its))
+        key = one.properties("TopicsKey")["KeyPolicy"]
+        self.assertTrue(is_allowed(Request("kms:Decrypt", one.arn("TopicsKey"), service="cloudwatch.amazonaws.com"), [], [key]))
+
     def test_the_topics_key_is_for_publishing(self):
         hub = Stack(TRANSLATED)
         key = hub.properties("TopicsKey")
@@ -241,6 +250,11 @@ class Forwarding(unittest.TestCase):
         self.assertTrue(may("events:PutEvents", bus))
         self.assertFalse(may("events:PutEvents", bus.replace("default", "other")))
         self.assertFalse(may("events:PutRule", bus))
+
+    def test_a_forwarder_never_forwards_to_itself(self):
+        own = f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/default"
+        one = Stack(TRANSLATED, stack.FORWARDER | {"HubEventBusArn": own})
+        self.assertFalse(is_allowed(Request("events:PutEvents", own, one.arn("ForwardRole")), policies_of(one, "ForwardRole")))
 
     def test_the_hub_takes_from_its_organization_only_and_only_awss_events(self):
         hub = Stack(TRANSLATED, stack.FULL_HUB)

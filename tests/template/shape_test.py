@@ -138,8 +138,10 @@ class Structure(unittest.TestCase):
         for name, one in stacks().items():
             kinds = {body["Type"] for body in one.resources.values()}
             if name.startswith("forwarder"):
-                self.assertEqual(kinds, {"AWS::Events::Rule", "AWS::IAM::Role", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::CloudWatch::Alarm"})
+                tells = {"AWS::CloudWatch::Alarm", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::KMS::Key"} | ({"AWS::SNS::Subscription"} if "full" in name else set())
+                self.assertEqual(kinds, {"AWS::Events::Rule", "AWS::IAM::Role", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy"} | tells)
                 self.assertEqual(set(one.of_type("AWS::SQS::Queue")), {"RuleDeadLetters"})
+                self.assertEqual(set(one.of_type("AWS::SNS::Topic")), {"AlarmsTopic"})
             else:
                 self.assertNotIn("ForwardRole", one.resources)
 
@@ -290,18 +292,36 @@ class Alarms(unittest.TestCase):
         wanted = {("AWS/SQS", "ApproximateNumberOfMessagesVisible", hub.queue_name(name)) for name in queues if name.endswith("DeadLetters")}
         wanted |= {("AWS/SQS", "ApproximateAgeOfOldestMessage", hub.queue_name(name)) for name in queues if name.endswith("Queue")}
         wanted |= {("AWS/Lambda", metric, "trailpass-Triage") for metric in ("Errors", "Throttles")}
-        wanted |= {("Trailpass", "OwnDenials", "triage")}
+        # By the function's own name: two stacks in one account and Region are apart.
+        wanted |= {("Trailpass", metric, "trailpass-Triage") for metric in ("OwnDenials", "Failed", "Held")}
         self.assertEqual(watched, wanted)
         for name, one in alarms.items():
             self.assertEqual(one["AlarmActions"], ["arn:aws:sns:eu-west-1:111122223333:trailpass-AlarmsTopic"], name)
             self.assertEqual(one["TreatMissingData"], "notBreaching", name)
             self.assertEqual(one["ComparisonOperator"], "GreaterThanThreshold", name)
 
-    def test_the_metric_is_one_that_the_program_writes(self):
+    def test_the_metrics_are_the_programs(self):
         telemetry = (stack.ROOT / "shared/adapters/src/telemetry.rs").read_text()
-        for text in ('"OwnDenials"', '"Trailpass"', '"Function"'):
-            self.assertIn(text, telemetry)
+        own = [one for one in Stack(TRANSLATED).of_type("AWS::CloudWatch::Alarm").values() if one["Namespace"] == "Trailpass"]
+        for text in ("Trailpass", "Function", *(one["MetricName"] for one in own)):
+            self.assertIn(f'"{text}"', telemetry)
+        main = (stack.ROOT / "functions/triage/src/main.rs").read_text()
+        self.assertIn("function = &event.context.env_config.function_name", main)
+        self.assertEqual(main.count("emit("), main.count("emit(function, "))
 
-    def test_a_forwarder_has_the_alarm_without_a_topic(self):
-        (alarm,) = Stack(TRANSLATED, stack.FORWARDER).of_type("AWS::CloudWatch::Alarm").values()
-        self.assertNotIn("AlarmActions", alarm)
+    def test_what_keeps_failing_is_told_and_one_hiccup_is_not(self):
+        hub = Stack(TRANSLATED)
+        failed = hub.properties("FailedAlarm")
+        # A message comes again after its visibility timeout: in each of the periods, if it keeps failing.
+        self.assertGreater(failed["Period"], hub.properties("AlarmsQueue")["VisibilityTimeout"])
+        self.assertGreaterEqual(failed["EvaluationPeriods"], 3)
+        queue = hub.properties("AlarmsQueue")
+        self.assertLess(failed["Period"] * failed["EvaluationPeriods"], queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"])
+
+    def test_a_forwarder_tells_of_its_own_failures(self):
+        one = Stack(TRANSLATED, stack.FULL_FORWARDER)
+        (alarm,) = one.of_type("AWS::CloudWatch::Alarm").values()
+        topic = one.outputs()["AlarmsTopicArn"]
+        self.assertEqual(alarm["AlarmActions"], [topic])
+        (subscription,) = one.of_type("AWS::SNS::Subscription").values()
+        self.assertEqual(subscription, {"TopicArn": topic, "Protocol": "email", "Endpoint": "alarms@example.com"})

@@ -40,8 +40,8 @@ FULL_HUB = FULL_TRAIL | {
     "PermissionsBoundary": "arn:aws:iam::111122223333:policy/team/boundary",
     "RolePath": "/security/",
 }
-FORWARDER = {"Mode": "forwarder", "HubEventBusArn": "arn:aws:events:eu-west-1:111122223333:event-bus/default"}
-FULL_FORWARDER = FULL_TRAIL | FORWARDER | {"PermissionsBoundary": FULL_HUB["PermissionsBoundary"], "RolePath": "/security/"}
+FORWARDER = {"Mode": "forwarder", "HubEventBusArn": "arn:aws:events:us-east-1:111122223333:event-bus/default"}
+FULL_FORWARDER = FULL_TRAIL | FORWARDER | {name: FULL_HUB[name] for name in ("PermissionsBoundary", "RolePath", "AlarmsEmail")}
 
 NO_VALUE = object()
 

@@ -58,13 +58,15 @@ async fn answer(
     allow_direct_invoke: bool,
 ) -> Result<Value, Error> {
     let deadline = event.context.deadline();
+    // The metrics' dimension. Lambda gives the name, so that two stacks in one account and Region count apart.
+    let function = &event.context.env_config.function_name;
     let is_batch = event.payload.pointer("/Records/0/eventSource").and_then(Value::as_str) == Some("aws:sqs");
     if is_batch {
         let batch: SqsEvent = serde_json::from_value(event.payload)?;
         let bodies: Vec<&str> =
             batch.records.iter().map(|message| message.body.as_deref().unwrap_or_default()).collect();
         let report = triage.handle(&bodies, deadline).await;
-        telemetry::emit("triage", milliseconds(SystemTime::now()), &report.counts());
+        telemetry::emit(function, milliseconds(SystemTime::now()), &report.counts());
         // An id that is missing would fail the whole batch, which is what should happen then.
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = report
@@ -84,7 +86,7 @@ async fn answer(
     }
     let body = event.payload.to_string();
     let report = triage.handle(&[&body], deadline).await;
-    telemetry::emit("triage", milliseconds(SystemTime::now()), &report.counts());
+    telemetry::emit(function, milliseconds(SystemTime::now()), &report.counts());
     if report.failed_messages.is_empty() {
         Ok(Value::Null)
     } else {
