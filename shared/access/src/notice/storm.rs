@@ -67,6 +67,9 @@ pub enum StormReason {
     AccountBudget,
 }
 
+/// A principal or a resource, which readers want whole: nearly all are shorter, and the longest names must fit into SNS's limit
+/// twice, in the mail and for programs.
+const WHOLE_NAME: usize = 200;
 /// The shape and version of the JSON for programs.
 const SCHEMA: &str = "trailpass.storm/1";
 
@@ -128,17 +131,21 @@ impl Storm<'_> {
     /// The actions, the most frequent first.
     fn what(&self) -> String {
         const NAMED: usize = 8;
-        let mut actions: Vec<(&String, &u64)> = self.actions.iter().collect();
-        actions.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let mut line = String::new();
-        for (index, (action, count)) in actions.iter().take(NAMED).enumerate() {
+        for (index, (action, count)) in self.by_number().take(NAMED).enumerate() {
             let comma = if index > 0 { ", " } else { "" };
             let _ = write!(line, "{comma}{} ({count})", shown(action, escape::NAME));
         }
-        if actions.len() > NAMED {
-            let _ = write!(line, " and {} more actions", actions.len() - NAMED);
+        if self.actions.len() > NAMED {
+            let _ = write!(line, " and {} more actions", self.actions.len() - NAMED);
         }
         if line.is_empty() { words::ABSENT.to_owned() } else { line }
+    }
+
+    fn by_number(&self) -> impl Iterator<Item = (&String, &u64)> {
+        let mut actions: Vec<(&String, &u64)> = self.actions.iter().collect();
+        actions.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        actions.into_iter()
     }
 
     /// The newest first.
@@ -183,9 +190,9 @@ impl Storm<'_> {
             "account_id": self.account_id,
             "opened_at": self.opened_at,
             "held": self.held,
-            "principals": self.principals.iter().take(100).map(|name| shown(name, escape::ARN).to_string()).collect::<Vec<_>>(),
-            "actions": self.actions.iter().map(|(name, count)| (shown(name, escape::ARN).to_string(), json!(count))).collect::<Map<_, _>>(),
-            "calls": self.last_calls().collect::<Vec<_>>(),
+            "principals": self.principals.iter().take(20).map(|name| shown(name, WHOLE_NAME).to_string()).collect::<Vec<_>>(),
+            "actions": self.by_number().take(20).map(|(name, count)| (shown(name, escape::NAME).to_string(), json!(count))).collect::<Map<_, _>>(),
+            "calls": self.last_calls().map(bounded).collect::<Vec<_>>(),
             "kept_as": shown(&self.kept_as, escape::NAME).to_string(),
             "reason": match self.reason {
                 StormReason::PrincipalBudget => "principal-budget",
@@ -245,15 +252,27 @@ impl Storm<'_> {
     }
 }
 
+/// A call as it may be told: visible, and no longer than a message has room for.
+fn bounded(call: &HeldCall) -> HeldCall {
+    let fact = |value: &Option<String>, max| value.as_deref().map(|value| shown(value, max).to_string());
+    HeldCall {
+        action: fact(&call.action, escape::NAME),
+        resource: fact(&call.resource, WHOLE_NAME),
+        principal: fact(&call.principal, WHOLE_NAME),
+        event_id: fact(&call.event_id, escape::SHORT),
+        time: fact(&call.time, escape::SHORT),
+    }
+}
+
 /// One call, as far as it is known.
 fn in_words(call: &HeldCall) -> String {
-    let fact = |value: &Option<String>| facts::fact(value.as_deref(), escape::ARN).to_string();
+    let fact = |value: &Option<String>, max| facts::fact(value.as_deref(), max).to_string();
     let time = call.time.as_deref().map_or_else(|| words::ABSENT.to_owned(), escape::time);
     format!(
         "{} on {}, by {}, {time}, event {}.",
-        fact(&call.action),
-        fact(&call.resource),
-        fact(&call.principal),
-        fact(&call.event_id)
+        fact(&call.action, escape::NAME),
+        fact(&call.resource, WHOLE_NAME),
+        fact(&call.principal, WHOLE_NAME),
+        fact(&call.event_id, escape::SHORT)
     )
 }

@@ -2,7 +2,10 @@
 
 use access::{
     diagnosis::{Apply, RemedyKind, Response},
-    notice::sns::{self, TopicFormat},
+    notice::{
+        sns::{self, TopicFormat},
+        storm::{HeldCall, Storm, StormReason},
+    },
 };
 use serde_json::Value;
 
@@ -109,4 +112,30 @@ fn sns_cuts_what_is_too_long_and_says_what() {
     assert_eq!(cut_of(&world).as_deref(), Some("strings"));
     world.diagnosis.remedies = vec![remedy(RemedyKind::PutInlinePolicy, Apply::ByHand); 2_000];
     assert_eq!(cut_of(&world).as_deref(), Some("remedies"));
+}
+
+/// What costs most once it is escaped twice: a character beyond the first plane, one that is not seen, a quote.
+#[test]
+fn no_storm_is_too_long_for_a_publication() {
+    for worst in ["\u{1f300}", "\u{e0041}", "\"", "\\", "\u{200b}"] {
+        let long = |n: usize| format!("{n}{}", worst.repeat(3_000));
+        let names: Vec<String> = (0..100).map(long).collect();
+        let actions = names.iter().map(|name| (name.clone(), 7)).collect();
+        let text = || Some(long(0));
+        let call = HeldCall { action: text(), resource: text(), principal: text(), event_id: text(), time: text() };
+        let calls = vec![call; 64];
+        let storm = Storm {
+            account_id: &names[0],
+            opened_at: &names[1],
+            held: u64::MAX,
+            principals: &names,
+            actions: &actions,
+            calls: &calls,
+            kept_as: long(2),
+            reason: StormReason::AccountBudget,
+            alarm: true,
+        };
+        let bytes = storm.publish(TopicFormat::AmazonQ).message.len();
+        assert!(bytes < sns::LIMIT - 4_096, "{worst:?}: {bytes}");
+    }
 }
