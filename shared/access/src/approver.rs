@@ -323,10 +323,18 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 fn check_slack_id(id: &str, [one, other]: [char; 2]) -> Result<(), String> {
-    let legal = id.starts_with([one, other])
+    if is_slack_id(id, &[one, other]) {
+        Ok(())
+    } else {
+        Err(format!("{id:?} is no id of Slack's that begins with {one} or {other}"))
+    }
+}
+
+/// An id as Slack makes them, of a kind that begins with one of these letters.
+pub(crate) fn is_slack_id(id: &str, kinds: &[char]) -> bool {
+    id.starts_with(kinds)
         && (2..=32).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    if legal { Ok(()) } else { Err(format!("{id:?} is no id of Slack's that begins with {one} or {other}")) }
+        && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 /// Nobody is two people: each name, each Slack user and each AWS identity stands in the file once.

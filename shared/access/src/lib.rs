@@ -3,12 +3,13 @@
 //! Pure: no I/O, no clock, no environment, no async, no SDK. `now` is a parameter.
 //!
 //! The steps, in order: [`event`] → [`message`] → [`denial`] → [`scope`] and [`classify`] → [`propose`] → [`diagnose`].
-//! Two more verbs follow an answer: [`decide`] and [`reconcile`], with the [`decision`] between them.
+//! Two more verbs follow an [`answer`]: [`decide`] and [`reconcile`], with the [`decision`] between them.
 //! The nouns they use: [`principal`], [`arn`], [`action`], [`policy_document`], [`guardrails`], [`grant`], [`case`],
 //! [`approver`], [`diagnosis`]. What people see: [`notice`] and [`commands`]. With the feature `rules`, who may approve what:
 //! `approval_rules`.
 
 pub mod action;
+pub mod answer;
 #[cfg(feature = "rules")]
 pub mod approval_rules;
 pub mod approver;
