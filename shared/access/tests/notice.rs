@@ -25,14 +25,18 @@ use serde_json::Value;
 
 use crate::{
     pages::check_page,
-    slack::check_slack,
+    slack::{check_limits, check_slack},
     sns::check_publication,
     text::plain,
     world::{RESPONSES, hostile, is_dangerous, strings, taken_over, without_our_colours},
 };
 
+#[path = "notice/offer.rs"]
+mod offer;
 #[path = "notice/pages.rs"]
 mod pages;
+#[path = "slack_answers/sdk.rs"]
+mod sdk;
 #[path = "notice/slack.rs"]
 mod slack;
 #[path = "notice/sns.rs"]
@@ -62,6 +66,14 @@ proptest! {
         let world = taken_over(response, &strings);
         check_slack(&slack_notice::message(&world.in_case()));
         check_slack(&slack_notice::message(&world.alone()));
+    }
+
+    #[test]
+    fn slack_takes_an_offer_and_its_outcome(strings in strings()) {
+        let mut world = offer::offered(&strings);
+        world.diagnosis.remedies.truncate(3);
+        check_limits(&slack_notice::offering(&world.in_case(), 1));
+        check_slack(&slack_notice::decided(&world.in_case(), &offer::decision(&world, &strings)));
     }
 
     #[test]

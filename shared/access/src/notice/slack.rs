@@ -1,6 +1,7 @@
 //! The notice as a Slack message (Block Kit), for `chat.postMessage`, `chat.update` and incoming webhooks.
 //!
-//! Readable in ten seconds: a header, two columns of facts, why, the fix, what happens. There are no buttons. Every
+//! Readable in ten seconds: a header, two columns of facts, why, the fix, what happens. There are no buttons, unless an
+//! answer is asked for ([`offering`]); once it has been given, the same message says whose it was ([`decided`]). Every
 //! caller's value stands in a code span or in escaped words (`escape`), and every piece of markup is `verbatim`, so that
 //! Slack makes no links and no mentions by itself. The budgets below are counted after the escaping and add up to less
 //! than Slack takes for a whole message, even where every character has to be escaped.
@@ -11,7 +12,13 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::{Notice, advice, escape, escape::shown, facts, policy, words};
-use crate::diagnosis::{Apply, Diagnosis, Remedy, Response};
+use crate::{
+    decision::{Answer, Decision},
+    diagnosis::{Apply, Diagnosis, Remedy, Response},
+};
+
+mod offer;
+mod outcome;
 
 /// Slack takes 150.
 const HEADER: usize = 148;
@@ -21,13 +28,60 @@ const VALUE: usize = 260;
 const SENTENCE: usize = 560;
 /// The policy, in a section that may hold 3,000.
 const POLICY: usize = 2_300;
+/// The same beside menus and buttons, or a decision, where long names leave no more for it.
+const POLICY_BESIDE: usize = 300;
+/// The whole message, from which on the policy makes room.
+const WHOLE: usize = 12_400;
+/// The remedies that are shown under the best one.
+const OTHERS: usize = 4;
 /// The line under the message.
 const CONTEXT: usize = 420;
 
+/// What stands in a message beside what was found.
+enum Asked<'a> {
+    /// Nothing can be answered in it.
+    Nothing,
+    /// Menus and buttons.
+    Offer(Vec<Value>),
+    /// Somebody has answered.
+    Decided(&'a Decision),
+}
+
 /// Writes the message: `text` for notifications and screen readers, `blocks` for everybody else.
 pub fn message(notice: &Notice<'_>) -> Value {
+    written(notice, &Asked::Nothing)
+}
+
+/// The same with menus and buttons to answer an opening of the case, if anything about it can be approved.
+///
+/// Only for an app that takes the answers, since an incoming webhook's message has none; what comes back is read by [`crate::answer::slack`].
+pub fn offering(notice: &Notice<'_>, opening: u64) -> Value {
+    written(notice, &offer::blocks(notice, opening).map_or(Asked::Nothing, Asked::Offer))
+}
+
+/// The same once somebody has decided: who decided what, and nothing left to click.
+pub fn decided(notice: &Notice<'_>, decision: &Decision) -> Value {
+    written(notice, &Asked::Decided(decision))
+}
+
+/// Whoever is asked sees the policy whole, unless Slack would then take nothing at all. Where names are so long that it has no
+/// room for the offer either, nothing is offered here: the command can still answer.
+fn written(notice: &Notice<'_>, asked: &Asked<'_>) -> Value {
+    let fits = |message: &Value| message.to_string().chars().count() <= WHOLE;
+    let message = composed(notice, asked, POLICY);
+    if matches!(asked, Asked::Nothing) || fits(&message) {
+        return message;
+    }
+    let message = composed(notice, asked, POLICY_BESIDE);
+    if matches!(asked, Asked::Decided(_)) || fits(&message) {
+        return message;
+    }
+    composed(notice, &Asked::Nothing, POLICY)
+}
+
+fn composed(notice: &Notice<'_>, asked: &Asked<'_>, policy: usize) -> Value {
     let diagnosis = notice.diagnosis;
-    let mut blocks = vec![header(diagnosis), fields(notice)];
+    let mut blocks = vec![header(diagnosis, asked), fields(notice)];
     blocks.push(labelled("Why", &facts::why(notice)));
     if let Some(sentence) = advice::sentence(notice) {
         let mut line = String::from("*AWS's words, of which callers write parts:* ");
@@ -37,9 +91,17 @@ pub fn message(notice: &Notice<'_>) -> Value {
     if diagnosis.response == Response::RaiseAlarm {
         alarm(&mut blocks, diagnosis);
     } else {
-        fixes(&mut blocks, notice);
+        fixes(&mut blocks, notice, policy);
     }
-    blocks.push(labelled("What happens now", advice::what_happens(diagnosis, notice.case.is_some())));
+    match asked {
+        Asked::Decided(decision) => blocks.push(labelled("What was decided", &outcome::sentence(notice, decision))),
+        Asked::Nothing | Asked::Offer(_) => {
+            blocks.push(labelled("What happens now", advice::what_happens(diagnosis, notice.case.is_some())));
+        }
+    }
+    if let Asked::Offer(offer) = asked {
+        blocks.extend_from_slice(offer);
+    }
     let caveats = advice::caveats(notice);
     if !caveats.is_empty() {
         blocks.push(context(&caveats.join(" ")));
@@ -48,12 +110,17 @@ pub fn message(notice: &Notice<'_>) -> Value {
         blocks.push(labelled("This principal's other cases", &company));
     }
     blocks.push(footer(notice));
-    envelope(&summary(diagnosis), blocks)
+    envelope(&summary(diagnosis, asked), blocks)
 }
 
 /// What Slack shows in a notification, where no block is shown.
-fn summary(diagnosis: &Diagnosis) -> String {
-    let mut text = format!("{}: ", advice::shout(diagnosis));
+fn summary(diagnosis: &Diagnosis, asked: &Asked<'_>) -> String {
+    let shout = match asked {
+        Asked::Decided(Decision { answer: Answer::Approve, .. }) => "APPROVED",
+        Asked::Decided(Decision { answer: Answer::Reject, .. }) => "REJECTED",
+        Asked::Nothing | Asked::Offer(_) => advice::shout(diagnosis),
+    };
+    let mut text = format!("{shout}: ");
     escape::push_slack(&mut text, &shown(&diagnosis.summary, 300).to_string(), 600);
     text
 }
@@ -62,8 +129,9 @@ pub(super) fn envelope(text: &str, blocks: Vec<Value>) -> Value {
     json!({ "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
 }
 
-fn header(diagnosis: &Diagnosis) -> Value {
+fn header(diagnosis: &Diagnosis, asked: &Asked<'_>) -> Value {
     let sign = match diagnosis.response {
+        _ if let Asked::Decided(decision) = asked => outcome::sign(decision.answer),
         Response::RaiseAlarm => "🚨 ALARM 🚨",
         Response::RequestApproval => "🔑 Approval asked:",
         Response::SuggestFix if diagnosis.remedies.is_empty() => "Refused:",
@@ -176,7 +244,7 @@ fn alarm(blocks: &mut Vec<Value>, diagnosis: &Diagnosis) {
     blocks.push(json!({ "type": "divider" }));
 }
 
-fn fixes(blocks: &mut Vec<Value>, notice: &Notice<'_>) {
+fn fixes(blocks: &mut Vec<Value>, notice: &Notice<'_>, policy: usize) {
     let Some((best, others)) = notice.diagnosis.remedies.split_first() else {
         if notice.diagnosis.response != Response::Ignore {
             blocks.push(labelled("Fix", advice::no_fix(notice.diagnosis)));
@@ -190,12 +258,12 @@ fn fixes(blocks: &mut Vec<Value>, notice: &Notice<'_>) {
     fix.push('\n');
     fix.push_str(&advice::reach_and_risk(best));
     blocks.push(section(fix));
-    if let Some(block) = document(notice, best) {
+    if let Some(block) = document(notice, best, policy) {
         blocks.push(block);
     }
     if !others.is_empty() {
         let mut list = String::from("*Or:*");
-        for remedy in others.iter().take(4) {
+        for remedy in others.iter().take(OTHERS) {
             list.push_str("\n• ");
             let by = if remedy.apply == Apply::OnApproval { "" } else { ", by hand" };
             let line = format!("{}{by}. {}", advice::order(remedy), advice::reach_and_risk(remedy));
@@ -206,11 +274,10 @@ fn fixes(blocks: &mut Vec<Value>, notice: &Notice<'_>) {
 }
 
 /// The policy in a code block, cut at a line, with a word on where the rest is.
-fn document(notice: &Notice<'_>, remedy: &Remedy) -> Option<Value> {
+fn document(notice: &Notice<'_>, remedy: &Remedy, mut left: usize) -> Option<Value> {
     let mut json = String::with_capacity(1_024);
     policy::write(&mut json, remedy.policy.as_ref()?, "");
     let mut text = String::from("```\n");
-    let mut left = POLICY;
     let mut cut = 0;
     for line in json.lines() {
         let mut escaped = String::with_capacity(line.len() + 8);

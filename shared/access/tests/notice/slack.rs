@@ -3,17 +3,25 @@
 use access::{diagnosis::Response, notice::slack};
 use serde_json::Value;
 
-use crate::world::{RESPONSES, is_dangerous, mateo, taken_over, walk};
+use crate::{
+    offer,
+    world::{RESPONSES, is_dangerous, mateo, taken_over, walk},
+};
 
 pub fn check_slack(message: &Value) {
+    for name in ["\"actions\"", "\"button\"", "\"accessory\"", "\"url\""] {
+        assert!(!message.to_string().contains(name), "there is nothing to click: {name}");
+    }
+    check_limits(message);
+}
+
+/// Of a message with menus and buttons, too.
+pub fn check_limits(message: &Value) {
     let blocks = message["blocks"].as_array().expect("blocks");
     assert!(blocks.len() <= 50);
     assert!(message["unfurl_links"] == false && message["unfurl_media"] == false);
     let whole = message.to_string();
     assert!(whole.chars().count() < 12_500, "{} characters", whole.chars().count());
-    for name in ["\"actions\"", "\"button\"", "\"accessory\"", "\"url\""] {
-        assert!(!whole.contains(name), "there is nothing to click yet: {name}");
-    }
     for block in blocks {
         match block["type"].as_str() {
             Some("header") => assert!(block["text"]["text"].as_str().expect("text").chars().count() <= 150),
@@ -29,6 +37,7 @@ pub fn check_slack(message: &Value) {
             }
             Some("context") => assert!(block["elements"].as_array().is_some_and(|elements| elements.len() <= 10)),
             Some("divider") => {}
+            Some("actions") => offer::check_actions(block),
             other => panic!("an unexpected block: {other:?}"),
         }
     }
