@@ -110,7 +110,7 @@ impl World {
             files: BTreeMap::new(),
             iam: BTreeMap::new(),
             next_id: 0,
-            has_outsiders: seed % 2 == 0,
+            has_outsiders: seed.is_multiple_of(2),
             is_calm: false,
             is_touched: false,
             counts: Counts::default(),
