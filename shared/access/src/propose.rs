@@ -73,7 +73,13 @@ pub fn propose(proposal: &Proposal) -> Vec<Remedy> {
         | Rule::NotPermitted
         | Rule::ManagementOnly
         | Rule::TrustedAccess
-        | Rule::OrganizationTrail => ceilings::propose(denial, proposal.rule),
+        | Rule::OrganizationTrail => {
+            let mut remedies = ceilings::propose(denial, proposal.rule);
+            if proposal.scenario == Scenario::OutsideAccount {
+                remedies.iter_mut().for_each(|remedy| keep_in_this_account(denial, remedy));
+            }
+            remedies
+        }
         Rule::PassRole
         | Rule::RoleMaking
         | Rule::Config
@@ -94,6 +100,14 @@ pub fn propose(proposal: &Proposal) -> Vec<Remedy> {
         | Rule::DeliveryRoleTrust
         | Rule::DeliveryRolePermissions
         | Rule::DeliveryServiceLinkedRole => delivery::propose(denial, proposal.rule),
+    }
+}
+
+/// For people from outside nothing is named that another account owns: there, only the account itself is.
+fn keep_in_this_account(denial: &Denial, remedy: &mut Remedy) {
+    let owner = remedy.target.arn.as_deref().and_then(Arn::parse).map(|arn| arn.account).unwrap_or_default();
+    if !owner.is_empty() && Some(owner) != denial.place.account_id.as_deref() {
+        remedy.target = callers_account(denial);
     }
 }
 

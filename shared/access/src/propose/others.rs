@@ -41,11 +41,16 @@ pub(super) fn allow_others(denial: &Denial) -> Vec<Remedy> {
         );
         remedies.push(by_hand(denial, RemedyKind::PutInlinePolicy, reach, target.clone(), why).with_policy(policy));
     }
-    remedies.push(attach(
-        read_only_access(denial),
-        Risk::Sensitive,
-        format!("reads CloudTrail and changes nothing; {warning}"),
-    ));
+    // A document that denies, or allows only under conditions, is not answered with permissions that nobody asked for.
+    let has_document =
+        denial.record.request_parameters.as_ref().is_some_and(|parameters| parameters.get("policyDocument").is_some());
+    if !has_document || !remedies.is_empty() {
+        remedies.push(attach(
+            read_only_access(denial),
+            Risk::Sensitive,
+            format!("reads CloudTrail and changes nothing; {warning}"),
+        ));
+    }
     let full = format!("arn:{}:iam::aws:policy/AWSCloudTrail_FullAccess", partition(denial));
     if denial.record.parameter("policyArn") == Some(&full) {
         remedies.push(attach(
@@ -79,9 +84,13 @@ fn requested_policy(denial: &Denial) -> Option<PolicyDocument> {
         object => object.clone(),
     };
     let wanted = match document.get("Statement")? {
-        Value::Array(all) => all.iter().take(10).collect(),
+        Value::Array(all) => all.iter().collect(),
         one => vec![one],
     };
+    // What a `Deny` beside them takes away again, the others alone would give.
+    if wanted.len() > 10 || wanted.iter().any(|statement| statement.get("Effect") != Some(&Value::from("Allow"))) {
+        return None;
+    }
     let mut statements: Vec<Statement> = Vec::new();
     for statement in wanted.into_iter().filter_map(harmless_part) {
         if !statements.contains(&statement) {
