@@ -184,7 +184,10 @@ fn elsewhere(denial: &Denial) -> Vec<Remedy> {
         let sees = denial.known.is_some_and(|known| known.is_read())
             && denial.cause.effect == Effect::ImplicitDeny
             && denial.cause.policy_type == Some(PolicyType::IdentityBasedPolicy)
-            && denial.caller.principal.account_id == denial.place.account_id;
+            && denial.caller.principal.account_id == denial.place.account_id
+            // A record that contradicts itself proves nothing about whose role this is.
+            && denial.caller.principal.arn.as_deref().and_then(Arn::parse).and_then(|arn| arn.account_id())
+                == denial.place.account_id.as_deref();
         return if sees { own::lasting_policy(denial).into_iter().chain([home]).collect() } else { vec![home] };
     }
     if denial.service() == "sts" {
