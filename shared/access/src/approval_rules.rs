@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     approver::{Approver, Approvers},
+    framing::framed,
     grant::hex,
 };
 
@@ -273,12 +274,8 @@ fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
     causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }
 
-/// Each part with its length before it, so that no two lists of parts run together.
 fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
+    framed(parts.iter().copied().map(Some), |bytes| hash.update(bytes));
     hex(&hash.finalize())
 }

@@ -11,6 +11,7 @@ use crate::{
     diagnose::{Diagnosed, Setting, diagnose},
     diagnosis::{Effect, PolicyType, Response},
     event::Record,
+    framing::framed,
     notice::{CaseFacts, Together},
 };
 
@@ -362,18 +363,9 @@ fn principal_of(denial: &Denial) -> Option<&str> {
     principal.unique_id.as_deref().or(principal.arn.as_deref()).or(principal.name.as_deref())
 }
 
-/// Each part with its length before it, so that no two lists of parts run together; an absent part is none of any length.
 fn digest_id<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> String {
     let mut hash = Sha256::new();
-    for part in parts {
-        match part {
-            Some(part) => {
-                hash.update((part.len() as u64 + 1).to_be_bytes());
-                hash.update(part.as_bytes());
-            }
-            None => hash.update(0_u64.to_be_bytes()),
-        }
-    }
+    framed(parts, |bytes| hash.update(bytes));
     base32(&hash.finalize(), 20)
 }
 

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::framing::framed;
+
 /// What was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -132,14 +134,9 @@ impl Channel {
     }
 }
 
-/// Each part with its length before it, so that no two lists of parts are the same bytes; absent is not the same as empty.
 fn vouched(parts: &[Option<&str>]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
-    for part in parts {
-        let length = part.map_or(u64::MAX, |part| part.len() as u64);
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(part.unwrap_or_default().as_bytes());
-    }
+    framed(parts.iter().copied(), |piece| bytes.extend_from_slice(piece));
     bytes
 }
 

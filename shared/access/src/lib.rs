@@ -23,6 +23,7 @@ pub mod denial;
 pub mod diagnose;
 pub mod diagnosis;
 pub mod event;
+mod framing;
 pub mod grant;
 pub mod guardrails;
 pub mod message;
