@@ -97,11 +97,10 @@ pub fn complaints(diagnosis: &Value) -> Vec<String> {
 
 /// What would take the log away, overwrite it, hand it on, or change who may: written down here a second time.
 fn is_harmful(action: &str) -> bool {
-    const HARMFUL: [&str; 16] = [
+    const HARMFUL: [&str; 15] = [
         "s3:Put",
         "s3:Delete",
         "s3:Bypass",
-        "s3:Restore",
         "s3:Replicate",
         "logs:Delete",
         "logs:PutSubscription",

@@ -34,6 +34,8 @@ const FIXED: &[&str] = &[
     "log-group",
     "log-stream",
     "AWSLogs",
+    // Everything that CloudTrail writes of one account: its log, digest and Insights files.
+    "CloudTrail*",
     "aws-service-role",
     // AWS's policies for CloudTrail.
     "AWSCloudTrail_ReadOnlyAccess",

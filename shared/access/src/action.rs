@@ -141,10 +141,10 @@ pub fn companion_risk(action: &str) -> Option<Risk> {
 }
 
 /// What setting a trail up and reading its log take of the services around it. Nothing else of these is ever written into a
-/// remedy: what is not on this list may take the log away, overwrite it, hand it on, or rewrite who may.
+/// remedy: among what is not on this list is all that takes the log away, overwrites it, hands it on, or rewrites who may.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/security_iam_id-based-policy-examples.html>
 const HARMLESS: &[(&str, &[&str])] = &[
-    ("s3", &["Get*", "Head*", "List*", "CreateBucket"]),
+    ("s3", &["Get*", "Head*", "List*", "CreateBucket", "RestoreObject"]),
     ("kms", &["Describe*", "Get*", "List*", "Decrypt", "Encrypt", "GenerateDataKey*", "CreateKey", "CreateAlias"]),
     ("sns", &["Get*", "List*", "CreateTopic", "Publish"]),
     (

@@ -223,16 +223,17 @@ fn document_to_look_at(remedy: &Remedy, named: Option<NamedPolicy>) -> Option<St
         (RemedyKind::ChangeVpcEndpointPolicy | RemedyKind::RemoveExplicitDeny, TargetKind::VpcEndpoint) => {
             subject::vpc_endpoint(target).map(|id| look::vpc_endpoints(Some(id), place.region.as_deref()))
         }
-        (RemedyKind::ChangeVpcEndpointPolicy, _) => Some(look::vpc_endpoints(None, Some(place.region.as_deref()?))),
+        (RemedyKind::ChangeVpcEndpointPolicy, TargetKind::Account)
+            if Some(&target.name) == place.account_id.as_ref() =>
+        {
+            Some(look::vpc_endpoints(None, Some(place.region.as_deref()?)))
+        }
         (
             RemedyKind::RemoveExplicitDeny,
             TargetKind::User | TargetKind::Role | TargetKind::LogRole | TargetKind::Group,
         ) => Entity::of(target).map(look::policies),
         (RemedyKind::RemoveExplicitDeny, TargetKind::PermissionSet) => {
             subject::permission_set(target).map(look::permission_set)
-        }
-        (RemedyKind::RemoveExplicitDeny, TargetKind::Account | TargetKind::Organization) => {
-            organization("SERVICE_CONTROL_POLICY")
         }
         (RemedyKind::RemoveExplicitDeny, _) => Holder::of(remedy).map(|holder| look::document(&holder)),
         _ => None,

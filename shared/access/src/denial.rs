@@ -302,6 +302,9 @@ impl Denial {
                 .parameter("logGroupName")
                 .or_else(|| record.parameter("logGroupIdentifier"))
                 .or_else(|| record.parameter("cloudWatchLogsLogGroupArn"))
+                // What Logs Insights and Live Tail search: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartQuery.html
+                .or_else(|| record.only_parameter("logGroupNames"))
+                .or_else(|| record.only_parameter("logGroupIdentifiers"))
                 .and_then(|group| arn_or(group, &|| self.local_arn("logs", "log-group:", group))),
             "sts" => record.parameter("roleArn").and_then(|role| arn_or(role, &|| None)),
             "iam" => match action::operation(action) {
@@ -322,12 +325,7 @@ impl Denial {
     /// The request's trail, event data store, channel or dashboard.
     fn requested_trail_resource(&self) -> Option<String> {
         let kinds = self.known?.resources;
-        let parameters = self.record.request_parameters.as_ref()?;
         let text = |name: &str| self.record.parameter(name);
-        let only = |name: &str| match parameters.get(name)?.as_array()?.as_slice() {
-            [one] => one.as_str(),
-            _ => None,
-        };
         let by_type = |kind: ResourceType| match kind {
             ResourceType::Trail => text("trailName").or_else(|| text("name")),
             ResourceType::EventDataStore => text("eventDataStore"),
@@ -335,7 +333,9 @@ impl Denial {
             ResourceType::Dashboard => text("dashboardId").or_else(|| text("name")),
         };
         let creates = action::operation(self.known?.name).starts_with("Create");
-        if let Some(named) = text("resourceArn").or_else(|| text("resourceId")).or_else(|| only("resourceIdList")) {
+        if let Some(named) =
+            text("resourceArn").or_else(|| text("resourceId")).or_else(|| self.record.only_parameter("resourceIdList"))
+        {
             return Arn::parse(named).map(|_| named.to_owned());
         }
         kinds.iter().find_map(|&kind| {

@@ -49,6 +49,8 @@ pub struct Record {
     pub recipient_account_id: Option<String>,
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub vpc_endpoint_id: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint_account_id: Option<String>,
     #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub user_identity: Option<UserIdentity>,
     #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
@@ -268,6 +270,14 @@ impl Record {
     /// A string among the request's parameters, if it is there and not empty.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.request_parameters.as_ref()?.get(name)?.as_str().filter(|s| !s.is_empty())
+    }
+
+    /// The one text in a list of the request's parameters; several name no one thing.
+    pub fn only_parameter(&self, name: &str) -> Option<&str> {
+        match self.request_parameters.as_ref()?.get(name)?.as_array()?.as_slice() {
+            [one] => one.as_str(),
+            _ => None,
+        }
     }
 }
 

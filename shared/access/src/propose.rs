@@ -73,13 +73,7 @@ pub fn propose(proposal: &Proposal) -> Vec<Remedy> {
         | Rule::NotPermitted
         | Rule::ManagementOnly
         | Rule::TrustedAccess
-        | Rule::OrganizationTrail => {
-            let mut remedies = ceilings::propose(denial, proposal.rule);
-            if proposal.scenario == Scenario::OutsideAccount {
-                remedies.iter_mut().for_each(|remedy| keep_in_this_account(denial, remedy));
-            }
-            remedies
-        }
+        | Rule::OrganizationTrail => ceilings::propose(denial, proposal.rule),
         Rule::PassRole
         | Rule::RoleMaking
         | Rule::Config
@@ -101,20 +95,6 @@ pub fn propose(proposal: &Proposal) -> Vec<Remedy> {
         | Rule::DeliveryRolePermissions
         | Rule::DeliveryServiceLinkedRole => delivery::propose(denial, proposal.rule),
     }
-}
-
-/// For people from outside nothing is named that another account owns: there, only the account itself is.
-fn keep_in_this_account(denial: &Denial, remedy: &mut Remedy) {
-    let owner = remedy.target.arn.as_deref().and_then(Arn::parse).map(|arn| arn.account).unwrap_or_default();
-    if !owner.is_empty() && Some(owner) != denial.place.account_id.as_deref() {
-        remedy.target = callers_account(denial);
-    }
-}
-
-/// What the caller's own account has to change; this account can't.
-fn callers_account(denial: &Denial) -> Target {
-    let name = denial.caller.principal.account_id.as_deref().unwrap_or("unknown").to_owned();
-    Target { kind: TargetKind::Account, name, arn: None }
 }
 
 /// A trail or event data store that belongs to another account than the caller's: an organization's, seen from a member.

@@ -16,6 +16,7 @@ use tests::{golden::assert_none, judge, sample};
 mod action;
 mod cause;
 mod errors;
+mod owners;
 mod principal;
 mod remedies;
 mod response;

@@ -30,6 +30,11 @@ fn check_configured<'a>(rows: impl IntoIterator<Item = Row<'a>>) {
     assert_none("against the contract", &found.collect::<Vec<_>>());
 }
 
+/// A search by Logs Insights, as far as the request says in what.
+fn searched(groups: &[&str]) -> Value {
+    with(elsewhere("logs:StartQuery", ""), "/requestParameters", json!({ "logGroupNames": groups }))
+}
+
 fn key_of(object: &str) -> String {
     format!("\"arn:aws:s3:::amzn-s3-demo-bucket/{object}\"")
 }
@@ -162,6 +167,12 @@ fn log_groups() {
         ),
         ("another", group("trail-logs"), "response: ignore"),
         ("one that only holds the name", group("my-aws-cloudtrail-logs-1"), "response: ignore"),
+        ("the one of a list", searched(&["aws-cloudtrail-logs-1"]), "response: suggest-fix; scenario: not-authorized"),
+        (
+            "one of several, which was refused nobody can tell",
+            searched(&["aws-cloudtrail-logs-1", "x"]),
+            "response: ignore",
+        ),
     ]);
     check_configured([
         ("a configured one", group("trail-logs"), "response: suggest-fix"),

@@ -32,6 +32,7 @@ impl Record {
             &mut self.aws_region,
             &mut self.recipient_account_id,
             &mut self.vpc_endpoint_id,
+            &mut self.vpc_endpoint_account_id,
         ] {
             leave_out_long(name);
         }

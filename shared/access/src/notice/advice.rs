@@ -39,8 +39,12 @@ fn has_no_fix(diagnosis: &Diagnosis) -> bool {
 /// What stands in a fix's place.
 pub fn no_fix(diagnosis: &Diagnosis) -> &'static str {
     if diagnosis.action.as_deref().is_some_and(action::may_harm_the_log) {
-        "None is given: allowing this could take the log away, overwrite it, hand it on, or change who may. If it was meant, \
-         whoever answers for the log does it, and not from a notice."
+        "None is given: neither reading the log nor setting a trail up takes this, and among what they don't take is all that \
+         removes a log, overwrites it, hands it on or changes who may. If it was meant, whoever answers for the log does it, and \
+         not from a notice."
+    } else if diagnosis.principal.kind == PrincipalKind::Anonymous {
+        "None is needed: nobody signed the request, and a log is never opened to everybody. Whoever needs it signs in, and is \
+         then told what is missing."
     } else {
         "Trailpass knows none for this: read AWS's sentence and the documentation below."
     }
@@ -70,9 +74,9 @@ pub fn order(remedy: &Remedy) -> String {
             line.push_str("Create, for the outside caller to assume, ");
             Ok(())
         }
-        (_, RemedyKind::CreateCrossAccountRole, _) if remedy.reach == Reach::Nobody => {
-            line.push_str("Let nobody in without a signature; whoever needs this gets a role, in ");
-            Ok(())
+        // They are the organization's, and stand over the account.
+        (_, RemedyKind::ChangeServiceControlPolicy | RemedyKind::ChangeResourceControlPolicy, TargetKind::Account) => {
+            write!(line, "{what} over ")
         }
         // Where the policy itself is the target, nothing leads over to whose it is.
         (_, _, TargetKind::Policy) => write!(line, "{what}: "),

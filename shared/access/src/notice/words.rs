@@ -214,6 +214,7 @@ pub fn somewhere_in(kind: RemedyKind) -> &'static str {
         RemedyKind::UpdateKeyPolicy => "a KMS key in ",
         RemedyKind::UpdateLogRole | RemedyKind::ChangeTrustPolicy => "a role in ",
         RemedyKind::PutResourcePolicy => "a resource in ",
+        RemedyKind::ChangeVpcEndpointPolicy => "an endpoint in ",
         _ => "",
     }
 }

@@ -3,32 +3,34 @@
 //! These are other people's documents. A remedy says which one to look at and who owns it, and never holds a policy:
 //! what should change in a ceiling is not to be read off one refused call.
 
-use super::{account_target, by_hand, callers_account, callers_target, is_organization_trail, last_part};
+use super::{account_target, by_hand, callers_target, is_organization_trail, last_part};
 use crate::{
     action::ResourceType,
-    arn::Arn,
+    arn::{Arn, is_account_id},
     classify::Rule,
     denial::Denial,
     diagnosis::{Effect, Reach, Remedy, RemedyKind, Target, TargetKind},
+    scope,
 };
 
 pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
     let is_explicit = denial.cause.effect == Effect::ExplicitDeny;
     let verb = if is_explicit { "a statement in it denies the action" } else { "nothing in it allows the action" };
     let everyone = Reach::EveryoneUnderPolicy;
-    // What stands above a caller of another account is that account's to look at, and no command of ours reaches it.
-    let is_foreign = matches!(
-        (&denial.caller.principal.account_id, &denial.place.account_id),
-        (Some(theirs), Some(ours)) if theirs != ours
-    );
-    let callers = || if is_foreign { callers_account(denial) } else { callers_target(denial).0 };
-    let denying = || denying_policy(denial).filter(|_| !is_foreign);
+    // Of another account's document only the account is named: what is in it is its own, and no command of ours reaches it.
+    let elsewhere = whose(denial, rule).filter(|account| Some(*account) != denial.place.account_id.as_deref());
+    let place = |ours: &dyn Fn() -> Target| match elsewhere {
+        Some(account) => Target { kind: TargetKind::Account, name: account.to_owned(), arn: None },
+        None => ours(),
+    };
+    let callers = || callers_target(denial).0;
+    let named_or_callers = || denying_policy(denial).unwrap_or_else(callers);
     let remedy = match rule {
         Rule::IdentityDeny => by_hand(
             denial,
             RemedyKind::RemoveExplicitDeny,
             everyone,
-            denying().unwrap_or_else(callers),
+            place(&named_or_callers),
             "a statement denies the action, and no other policy can outweigh it: if the deny is a guardrail, leave it; if it is \
              too wide, narrow that statement",
         ),
@@ -36,7 +38,7 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             denial,
             RemedyKind::ChangePermissionsBoundary,
             everyone,
-            denying().unwrap_or_else(callers),
+            place(&named_or_callers),
             format!(
                 "the caller's permissions boundary is the ceiling, and {verb}: adding permissions below it changes nothing"
             ),
@@ -45,7 +47,7 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             denial,
             RemedyKind::ChangeSessionPolicy,
             Reach::OneSession,
-            callers(),
+            place(&callers),
             format!(
                 "the policy that was passed when the session was made is its ceiling, and {verb}: whoever makes the session \
                  (a broker, an application, GetFederationToken) has to pass another"
@@ -55,7 +57,7 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             denial,
             RemedyKind::ChangeServiceControlPolicy,
             everyone,
-            if is_foreign { callers_account(denial) } else { organization(denial) },
+            place(&|| organization(denial)),
             format!(
                 "an SCP is the organization's ceiling for this account, and {verb}: only the organization's administrators can say whether that is meant"
             ),
@@ -64,7 +66,7 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             denial,
             RemedyKind::ChangeResourceControlPolicy,
             everyone,
-            if is_foreign { some_organization() } else { organization(denial) },
+            place(&|| organization(denial)),
             format!(
                 "an RCP is the organization's ceiling for its resources, and {verb}: only the organization's administrators can say whether that is meant"
             ),
@@ -73,25 +75,26 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
             denial,
             RemedyKind::ChangeVpcEndpointPolicy,
             everyone,
-            endpoint(denial),
+            place(&|| endpoint(denial)),
             "the call went through a VPC endpoint whose policy does not let it pass: change that policy, or call from outside it",
         ),
         Rule::ResourcePolicy if is_explicit => by_hand(
             denial,
             RemedyKind::RemoveExplicitDeny,
             everyone,
-            resource(denial),
+            place(&|| resource(denial)),
             "the resource's own policy denies the action to this caller: narrow that statement, if it is not meant",
         ),
         Rule::ResourcePolicy => {
             let (kind, target) = own_policy_of(denial);
+            let target = place(&|| target.clone());
             by_hand(denial, kind, everyone, target, "the resource's own policy has to allow the caller")
         }
         Rule::RoleTrust => by_hand(
             denial,
             RemedyKind::ChangeTrustPolicy,
             everyone,
-            resource(denial),
+            place(&|| resource(denial)),
             format!(
                 "who may assume the role stands in its trust policy, and {}",
                 if is_explicit { "a statement in it denies the caller" } else { "nothing in it lets the caller in" }
@@ -103,7 +106,7 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
                 denial,
                 if is_explicit { RemedyKind::RemoveExplicitDeny } else { kind },
                 everyone,
-                target,
+                place(&|| target.clone()),
                 "AWS names a kind of policy that Trailpass does not know: read the sentence, and look for that policy",
             )
         }
@@ -131,6 +134,18 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
     vec![remedy]
 }
 
+/// Whose document it is that says no, as far as the record tells: what stands above a caller is the caller's account's, what
+/// guards a resource its owner's, and an endpoint may be shared by a third (`vpcEndpointAccountId`).
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
+fn whose(denial: &Denial, rule: Rule) -> Option<&str> {
+    let caller = denial.caller.principal.account_id.as_deref();
+    match rule {
+        Rule::IdentityDeny | Rule::Boundary | Rule::SessionPolicy | Rule::ServiceControl => caller,
+        Rule::VpcEndpoint => denial.record.vpc_endpoint_account_id.as_deref().filter(|id| is_account_id(id)).or(caller),
+        _ => denial.owner.as_deref(),
+    }
+}
+
 /// The call belongs to another account or Region; nothing here should allow it.
 pub(super) fn use_home(denial: &Denial) -> Remedy {
     let owner = denial.owner.as_deref().filter(|_| is_organization_trail(denial));
@@ -144,7 +159,7 @@ pub(super) fn use_home(denial: &Denial) -> Remedy {
         Reach::Nobody,
         target,
         "an organization's trail is run from the management account or CloudTrail's delegated administrator, in its home \
-         Region; a member account can only see it, and no policy here changes that",
+         Region; a member account can look at it at most, whatever the policies here allow",
     )
 }
 
@@ -152,7 +167,13 @@ pub(super) fn use_home(denial: &Denial) -> Remedy {
 fn denying_policy(denial: &Denial) -> Option<Target> {
     let text = denial.cause.policy_arn.as_deref()?;
     let arn = Arn::parse(text)?;
-    Some(Target { kind: TargetKind::Policy, name: last_part(arn.resource).to_owned(), arn: Some(text.to_owned()) })
+    // Where two accounts meet, nothing is named that belongs to a third: the organization's policies hang on this account.
+    let is_named = !scope::is_from_outside(denial) || arn.account_id() == denial.place.account_id.as_deref();
+    is_named.then(|| Target {
+        kind: TargetKind::Policy,
+        name: last_part(arn.resource).to_owned(),
+        arn: Some(text.to_owned()),
+    })
 }
 
 /// The organization's policy, if AWS names it, else the organization.

@@ -6,8 +6,9 @@
 //! So a role that somebody with the right to makes once, and a PassRole limited to it, stand here instead.
 
 use super::{
-    Proposal, account_target, allow, by_hand, callers_target, ceilings, delivery, inline_kind, literal_resource,
-    own::is_policy_action, partition,
+    Proposal, allow, by_hand, callers_target, ceilings, delivery, inline_kind, literal_resource,
+    own::{self, is_policy_action},
+    partition,
 };
 use crate::{
     arn::is_iam_name,
@@ -25,7 +26,7 @@ const LOG_ROLE: &str = "CloudTrail_CloudWatchLogs_Role";
 pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
     let denial = proposal.denial;
     match proposal.rule {
-        Rule::PassRole => pass_role(proposal, None).into_iter().collect(),
+        Rule::PassRole => vec![pass_role(proposal, None).unwrap_or_else(|| own::without_policies(denial))],
         Rule::RoleMaking => {
             let named = denial.resource_arn().and_then(|arn| arn.entity());
             let name = match named {
@@ -43,7 +44,7 @@ pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
             remedies
         }
         Rule::Dependency | Rule::ServiceLinkedRole => vec![organization_resource(denial)],
-        Rule::Config => with_exact(denial, [console_config(denial)]),
+        Rule::Config if is_read(denial.operation()) => with_exact(denial, [console_config(denial)]),
         Rule::Key => by_key_policy(denial),
         Rule::Topic | Rule::Bucket if denial.cause.policy_type == Some(PolicyType::ResourceBasedPolicy) => {
             own_policy(denial)
@@ -93,15 +94,18 @@ fn pass_role(proposal: &Proposal, to_make: Option<&str>) -> Option<Remedy> {
 fn with_exact<const N: usize>(denial: &Denial, others: [Remedy; N]) -> Vec<Remedy> {
     let mut remedies = Vec::with_capacity(N + 1);
     let (target, reach) = callers_target(denial);
+    if target.kind == TargetKind::Account {
+        return vec![own::without_policies(denial)];
+    }
     let action = denial.action.as_deref().filter(|action| is_policy_action(action));
-    if let (Some(action), Some(resource), true) = (action, resource_for(denial), target.kind != TargetKind::Account) {
+    if let (Some(action), Some(resource)) = (action, resource_for(denial)) {
         let why = format!(
             "allows the caller the one action that was refused{}; the console makes several calls, so the next one may be refused, too",
             if resource == "*" { ", which AWS limits to no resource" } else { "" }
         );
         let kind = inline_kind(denial);
         let policy = PolicyDocument::of(allow("TrailpassIntegration", &[action], &resource));
-        remedies.push(by_hand(denial, kind, reach, target, why).with_policy(policy));
+        remedies.push(by_hand(denial, kind, reach, target.clone(), why).with_policy(policy));
     }
     remedies.extend(others);
     if remedies.is_empty() {
@@ -109,8 +113,8 @@ fn with_exact<const N: usize>(denial: &Denial, others: [Remedy; N]) -> Vec<Remed
             denial,
             inline_kind(denial),
             reach,
-            account_target(denial),
-            "the record names no resource to allow the action on: find it in the trail's settings first",
+            target,
+            "the record names no resource to allow the action on: find it in the trail's settings, then allow the action on it",
         ));
     }
     remedies
@@ -123,7 +127,7 @@ fn resource_for(denial: &Denial) -> Option<String> {
     }
     let place = &denial.place;
     let is_star = match denial.service() {
-        "config" => true,
+        "config" => is_read(denial.operation()),
         "logs" => denial.operation() == "DescribeLogGroups",
         "s3" => denial.operation() == "ListAllMyBuckets",
         "sns" => denial.operation() == "ListTopics",
@@ -141,6 +145,12 @@ fn resource_for(denial: &Denial) -> Option<String> {
         return Some(format!("arn:{}:logs:{region}:{account}:log-group:aws-cloudtrail-logs-*", partition(denial)));
     }
     None
+}
+
+/// Whether one of Config's operations only looks. Whatever else it has is limited to what it changes.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsconfig.html>
+fn is_read(operation: &str) -> bool {
+    ["Get", "List", "Describe", "BatchGet"].iter().any(|verb| operation.starts_with(verb))
 }
 
 /// What the console's page on Config reads.
@@ -185,7 +195,8 @@ fn by_key_policy(denial: &Denial) -> Vec<Remedy> {
         let why = "the key's own policy has to allow the caller; the record does not name the key: look at the trail's settings";
         remedies.push(by_hand(denial, RemedyKind::UpdateKeyPolicy, Reach::EveryoneUnderPolicy, target, why));
     }
-    if !is_key_policy {
+    // Who has no policies of their own can still be let in by the key's.
+    if !is_key_policy && (remedies.is_empty() || callers_target(denial).0.kind != TargetKind::Account) {
         let mut exact = with_exact(denial, []);
         exact.append(&mut remedies);
         return exact;

@@ -188,7 +188,14 @@ fn elsewhere(denial: &Denial) -> Vec<Remedy> {
             // A record that contradicts itself proves nothing about whose role this is.
             && denial.caller.principal.arn.as_deref().and_then(Arn::parse).and_then(|arn| arn.account_id())
                 == denial.place.account_id.as_deref();
-        return if sees { own::lasting_policy(denial).into_iter().chain([home]).collect() } else { vec![home] };
+        let look = own::lasting_policy(denial).filter(|_| sees).map(|mut policy| {
+            policy.why.push_str(
+                "; it helps only if the trail is this account's own organization's, which its members may look at by the \
+                 whole ARN: the trail of any other account shows itself to nobody here",
+            );
+            policy
+        });
+        return look.into_iter().chain([home]).collect();
     }
     if denial.service() == "sts" {
         return vec![by_hand(
@@ -253,7 +260,8 @@ fn by_role(denial: &Denial) -> Remedy {
     remedy.with_policy(PolicyDocument { statements })
 }
 
-/// The refused read and nothing else; for log files, the files below the refused key's account.
+/// The refused read and nothing else; for log files, CloudTrail's files of the refused key's account. Other services keep
+/// theirs beside them: <https://docs.aws.amazon.com/config/latest/developerguide/s3-bucket-policy.html>
 fn what_to_read(denial: &Denial) -> Option<Vec<Statement>> {
     let action = denial.action.as_deref().filter(|a| own::is_policy_action(a))?;
     let resource = literal_resource(denial)?;
@@ -264,9 +272,10 @@ fn what_to_read(denial: &Denial) -> Option<Vec<Statement>> {
         let list = allow("ListLogFiles", &["s3:ListBucket"], &format!("arn:{partition}:s3:::{bucket}")).when(
             "StringLike",
             "s3:prefix",
-            &format!("{prefix}/*"),
+            &format!("{prefix}/CloudTrail*/*"),
         );
-        return Some(vec![allow("ReadLogFiles", &["s3:GetObject"], &format!("arn:{partition}:s3:::{files}/*")), list]);
+        let read = format!("arn:{partition}:s3:::{files}/CloudTrail*/*");
+        return Some(vec![allow("ReadLogFiles", &["s3:GetObject"], &read), list]);
     }
     let is_harmless = denial.known.is_some_and(|known| known.is_read());
     is_harmless.then(|| vec![allow("ReadCloudTrail", &[action], resource)])

@@ -17,16 +17,15 @@ pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
     let denial = proposal.denial;
     let obstacle = grant::obstacle(denial, proposal.rule, proposal.scenario, proposal.guardrails);
     let mut remedies = Vec::with_capacity(3);
-    match denial.caller.principal.kind {
-        // Nothing of the root user's own can be missing: what stops it is above the account.
-        PrincipalKind::Root => return vec![above_the_account(denial)],
-        PrincipalKind::IdentityCenterUser
-        | PrincipalKind::Unknown
-        | PrincipalKind::AwsAccount
-        | PrincipalKind::Anonymous => {
-            return vec![somebody_unknown(denial)];
-        }
-        _ => {}
+    if matches!(
+        denial.caller.principal.kind,
+        PrincipalKind::Root
+            | PrincipalKind::IdentityCenterUser
+            | PrincipalKind::Unknown
+            | PrincipalKind::AwsAccount
+            | PrincipalKind::Anonymous
+    ) {
+        return vec![without_policies(denial)];
     }
     let exact = grant::exact_policy(denial).filter(|_| obstacle.is_none());
     let is_managed = matches!(proposal.mode, GrantMode::Managed | GrantMode::Exact);
@@ -173,13 +172,23 @@ fn read_only(denial: &Denial) -> Remedy {
     .with_managed_policy(read_only_access(denial), Risk::Sensitive)
 }
 
+/// For a caller who has no policies of its own that could be changed. Nothing of the root user's own can be missing: what
+/// stops it is above the account.
+pub(super) fn without_policies(denial: &Denial) -> Remedy {
+    match denial.caller.principal.kind {
+        PrincipalKind::Root => above_the_account(denial),
+        _ => somebody_unknown(denial),
+    }
+}
+
 fn above_the_account(denial: &Denial) -> Remedy {
     by_hand(
         denial,
         RemedyKind::ChangeServiceControlPolicy,
         Reach::EveryoneUnderPolicy,
         account_target(denial),
-        "nothing in an account can refuse its root user: look at the organization's service and resource control policies",
+        "no policy of an account's users and roles can refuse its root user: look at the organization's service and resource \
+         control policies, and at a bucket's or a key's own policy",
     )
 }
 

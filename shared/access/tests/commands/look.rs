@@ -56,7 +56,6 @@ fn an_organizations_policies_are_listed_up_to_the_root() {
     for (kind, filter) in [
         (RemedyKind::ChangeServiceControlPolicy, "SERVICE_CONTROL_POLICY"),
         (RemedyKind::ChangeResourceControlPolicy, "RESOURCE_CONTROL_POLICY"),
-        (RemedyKind::RemoveExplicitDeny, "SERVICE_CONTROL_POLICY"),
     ] {
         for (target, name) in [(TargetKind::Organization, "organization"), (TargetKind::Account, ACCOUNT)] {
             let stage = Stage::new()

@@ -102,10 +102,10 @@ fn each_kind_of_remedy_on_each_kind_of_target() {
 ss--------------- change-permissions-boundary
 sssssssssssssssss change-service-control-policy
 sssssssssssssssss change-resource-control-policy
-sssssssssssssssss change-vpc-endpoint-policy
+----s-----------s change-vpc-endpoint-policy
 ----------------- change-session-policy
 -t-------t------- change-trust-policy
-ssssssssss-sss--s remove-explicit-deny
+ssss--ssss-sss--s remove-explicit-deny
 sssssssssssssssss use-home-region-or-owner
 ";
     assert_eq!(table, expected, "\n{table}");

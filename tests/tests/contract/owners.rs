@@ -1,0 +1,160 @@
+//! Whose document a remedy sends somebody to: what stands above a caller is the caller's account's, what guards a resource its
+//! owner's. And what is said where nobody has a document to change.
+
+use serde_json::{Value, json};
+use tests::{golden::assert_none, sample::*};
+
+use super::{check, differences};
+
+const READ: &str = "cloudtrail:GetTrailStatus";
+const RCP: &str = "arn:aws:organizations::123456789012:policy/o-exampleorgid/resource_control_policy/p-examplepolicyid";
+const FOREIGN_TRAIL: &str = "arn:aws:cloudtrail:eu-west-1:444455556666:trail/Their-Trail";
+
+fn denied(identity: Value, action: &str, resource: &str, clause: &str) -> Value {
+    refused(identity.clone(), action, &format!("{} {clause}", said(&identity, action, resource)))
+}
+
+/// What the first remedy tells people to run.
+fn command(record: &Value) -> Value {
+    diagnosed(record)["remedies"][0]["commands"]["aws_cli"].clone()
+}
+
+#[test]
+fn a_ceiling_belongs_to_whom_it_stands_over() {
+    let alice = || user("alice");
+    let mallory = || user_of(THERE, "mallory");
+    let deny = "with an explicit deny in";
+    let rcp = format!("{deny} a resource control policy: {RCP}");
+    let scp = format!("{deny} a service control policy: {SCP}");
+    check([
+        (
+            "our organization's RCP on our trail, for a stranger",
+            denied(mallory(), READ, TRAIL, &rcp),
+            "kinds: change-resource-control-policy; targets: organization organization",
+        ),
+        (
+            "an RCP on another account's trail",
+            denied(alice(), READ, FOREIGN_TRAIL, &rcp),
+            "kinds: change-resource-control-policy; targets: account 444455556666",
+        ),
+        (
+            "an SCP over a stranger",
+            denied(mallory(), READ, TRAIL, &scp),
+            "kinds: change-service-control-policy; targets: account 444455556666",
+        ),
+        (
+            "an SCP over our caller, at another account's trail",
+            denied(alice(), READ, FOREIGN_TRAIL, &scp),
+            "kinds: change-service-control-policy; targets: organization organization",
+        ),
+        (
+            "a boundary over a stranger",
+            denied(mallory(), READ, TRAIL, &format!("{deny} a permissions boundary")),
+            "kinds: change-permissions-boundary; targets: account 444455556666",
+        ),
+        (
+            "a deny of our caller's own, at another account's trail",
+            denied(alice(), READ, FOREIGN_TRAIL, &format!("{deny} an identity-based policy")),
+            "kinds: remove-explicit-deny; targets: user alice",
+        ),
+        (
+            "a deny in another account's resource policy",
+            denied(
+                alice(),
+                "cloudtrail:GetEventDataStore",
+                "arn:aws:cloudtrail:eu-west-1:444455556666:eventdatastore/EXAMPLE-f852-4e8f-8bd1-bcf6cEXAMPLE",
+                &format!("{deny} a resource-based policy"),
+            ),
+            "kinds: remove-explicit-deny; targets: account 444455556666",
+        ),
+    ]);
+    assert_eq!(command(&denied(mallory(), READ, TRAIL, &format!("{deny} an identity-based policy"))), Value::Null);
+}
+
+#[test]
+fn an_endpoint_is_its_networks() {
+    let through = |identity: Value, owner: Value| {
+        let record =
+            denied(identity, READ, TRAIL, "because no VPC endpoint policy allows the cloudtrail:GetTrailStatus action");
+        with(with(record, "/vpcEndpointId", "vpce-0abcdef1234567890"), "/vpcEndpointAccountId", owner)
+    };
+    check([
+        (
+            "ours, as the record says",
+            through(user("alice"), json!(HERE)),
+            "targets: vpc-endpoint vpce-0abcdef1234567890",
+        ),
+        ("ours, for all we know", through(user("alice"), Value::Null), "targets: vpc-endpoint vpce-0abcdef1234567890"),
+        ("a shared network's", through(user("alice"), json!(THERE)), "targets: account 444455556666"),
+        (
+            "ours, used by a stranger",
+            through(user_of(THERE, "mallory"), json!(HERE)),
+            "targets: vpc-endpoint vpce-0abcdef1234567890",
+        ),
+        (
+            "a stranger's, for all we know",
+            through(user_of(THERE, "mallory"), Value::Null),
+            "targets: account 444455556666",
+        ),
+        ("no account at all", through(user("alice"), json!("$(id)")), "targets: vpc-endpoint vpce-0abcdef1234567890"),
+    ]);
+    assert_eq!(command(&through(user("alice"), json!(THERE))), Value::Null, "no command of ours reaches it");
+}
+
+#[test]
+fn log_files_without_their_neighbours() {
+    let file = "\"arn:aws:s3:::amzn-s3-demo-bucket/p/AWSLogs/111122223333/CloudTrail/eu-west-1/2026/x.json.gz\"";
+    let diagnosis = diagnosed(&lacking(user_of(THERE, "mallory"), "s3:GetObject", file));
+    let statements = &diagnosis["remedies"][0]["policy"]["Statement"];
+    // AWS Config and load balancers write below the same AWSLogs/ACCOUNT.
+    assert_eq!(statements[1]["Resource"], "arn:aws:s3:::amzn-s3-demo-bucket/p/AWSLogs/111122223333/CloudTrail*/*");
+    assert_eq!(
+        statements[2]["Condition"]["StringLike"]["s3:prefix"], "p/AWSLogs/111122223333/CloudTrail*/*",
+        "{diagnosis:#}"
+    );
+}
+
+#[test]
+fn what_writes_in_config_is_not_allowed_on_everything() {
+    let through =
+        |action: &str| with(lacking(user("alice"), action, ""), "/userIdentity/invokedBy", "cloudtrail.amazonaws.com");
+    for (action, policies) in [
+        ("config:DescribeConfigurationRecorders", 2),
+        ("config:BatchGetResourceConfig", 2),
+        ("config:PutConfigurationRecorder", 0),
+        ("config:DeleteConfigurationRecorder", 0),
+    ] {
+        let diagnosis = diagnosed(&through(action));
+        let written = remedies(&diagnosis).iter().filter(|remedy| remedy["policy"].is_object()).count();
+        assert_eq!(written, policies, "{action}: {diagnosis:#}");
+        assert!(!remedies(&diagnosis).is_empty(), "{action}");
+    }
+}
+
+#[test]
+fn who_has_no_policies_is_told_where_to_look() {
+    let role = "arn:aws:iam::111122223333:role/service-role/CloudTrail_CloudWatchLogs_Role";
+    let pass = |identity: Value| {
+        let message = missing(&identity, "iam:PassRole", role, "identity-based policy");
+        refused(identity, "cloudtrail:UpdateTrail", &message)
+    };
+    check([
+        ("root", pass(root()), "rule: CT201; kinds: change-service-control-policy"),
+        ("an Identity Center user", pass(identity_center()), "rule: CT201; kinds: change-permission-set"),
+    ]);
+    let restored = lacking(
+        user("alice"),
+        "s3:RestoreObject",
+        "\"arn:aws:s3:::amzn-s3-demo-bucket/AWSLogs/111122223333/CloudTrail/eu-west-1/2026/x.json.gz\"",
+    );
+    assert_none("an archived log file is read back", &differences(&diagnosed(&restored), "kinds: put-inline-policy"));
+}
+
+#[test]
+fn a_look_at_a_trail_elsewhere_says_when_it_helps() {
+    check([(
+        "a read",
+        lacking(user("alice"), READ, FOREIGN_TRAIL),
+        "kinds: put-inline-policy, use-home-region-or-owner; why: only if the trail is this account's own organization's",
+    )]);
+}
