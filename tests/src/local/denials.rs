@@ -33,7 +33,8 @@ pub struct Denial {
 /// A user of the account was refused a call to CloudTrail on a trail.
 pub fn denial(user: &str, operation: &str) -> Denial {
     static SAMPLE: LazyLock<Value> = LazyLock::new(|| {
-        let sample = std::fs::read_to_string(in_checkout("events/triage/mateojackson.json")).expect("the first sample");
+        let sample =
+            std::fs::read_to_string(in_checkout("events/triage/00-mateojackson.json")).expect("the first sample");
         serde_json::from_str(&sample).expect("it is JSON")
     });
     let mut event = SAMPLE.clone();
