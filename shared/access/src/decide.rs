@@ -8,6 +8,7 @@ use crate::{
     decision::{Answer, Approved, Decision},
     diagnose::{Diagnosed, Setting},
     diagnosis::{Apply, Remedy},
+    grant,
 };
 
 /// A request for approval that nobody answered lapses after this long. Seconds.
@@ -98,13 +99,14 @@ pub fn decide(
         return Outcome::Already(Box::new(before.clone()));
     }
     match judge(case, request, setting, allows, now) {
-        Ok(target_id) => {
+        Ok(Judged { target_id, shown }) => {
             let is_approval = request.answer == Answer::Approve;
             Outcome::Decided(Box::new(Decision {
                 case_id: case.id.clone(),
                 opening: case.opening,
                 answer: request.answer,
                 remedy: request.remedy.clone().filter(|_| is_approval),
+                shown,
                 target_id: target_id.filter(|_| is_approval),
                 by: request.by.clone(),
                 decided_at: now,
@@ -116,13 +118,19 @@ pub fn decide(
     }
 }
 
+/// What is taken over from the case into a decision.
+struct Judged {
+    target_id: Option<String>,
+    shown: Option<String>,
+}
+
 fn judge(
     case: &Case,
     request: &Request,
     setting: &Setting,
     allows: impl FnOnce(&Question<'_>) -> Result<(), Vec<String>>,
     now: i64,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Judged, Refusal> {
     if !case.is_open(now) {
         return Err(Refusal::Closed);
     }
@@ -146,5 +154,8 @@ fn judge(
         }
     };
     allows(&Question { diagnosed: &diagnosed, remedy, request }).map_err(Refusal::Rules)?;
-    Ok(diagnosed.diagnosis.principal.unique_id.clone())
+    Ok(Judged {
+        target_id: diagnosed.diagnosis.principal.unique_id.clone(),
+        shown: remedy.map(|remedy| grant::approved(&diagnosed.case_id, remedy)),
+    })
 }

@@ -223,6 +223,16 @@ impl OwnPolicy {
 
 /// Names exactly one remedy of one case: an approval carries it, and what is applied must match it.
 pub fn hash(case_id: &str, remedy: &Remedy) -> String {
+    hash_of(&approved(case_id, remedy))
+}
+
+/// The hash of what [`approved`] gives.
+pub(crate) fn hash_of(approved: &str) -> String {
+    hex(&Sha256::digest(approved))
+}
+
+/// What an approval names, whole: case, kind of remedy, target, and policy with its end left open. JSON, and always the same bytes.
+pub fn approved(case_id: &str, remedy: &Remedy) -> String {
     #[derive(Serialize)]
     struct Approved<'a> {
         case: &'a str,
@@ -238,8 +248,7 @@ pub fn hash(case_id: &str, remedy: &Remedy) -> String {
         policy_arn: remedy.policy_arn.as_deref(),
         policy: remedy.policy.as_ref(),
     };
-    let json = serde_json::to_vec(&approved).unwrap_or_default();
-    hex(&Sha256::digest(json))
+    serde_json::to_string(&approved).unwrap_or_default()
 }
 
 /// Bytes as people compare them, in lower case.

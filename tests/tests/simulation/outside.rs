@@ -55,6 +55,7 @@ impl World {
                     opening: case.opening,
                     answer: Answer::Approve,
                     remedy: self.one(&offers),
+                    shown: None,
                     target_id: case.diagnosed(&self.setting).diagnosis.principal.unique_id,
                     by: saanvi(),
                     decided_at: self.now,
@@ -110,7 +111,7 @@ impl World {
         | Change::Detach(holder, _)
         | Change::Put(holder, ..)
         | Change::Delete(holder, _)) = change;
-        let Some(entity) = self.iam.get_mut(holder) else { return Err(Failure::Lasting("NoSuchEntity".into())) };
+        let Some(entity) = self.iam.get_mut(holder) else { return Err(Failure::Gone) };
         let is_ours = |name: &str| assert!(name.contains("trailpass"), "an administrator's own {name} is touched");
         match change {
             Change::Attach(_, arn) => {
@@ -123,7 +124,9 @@ impl World {
             }
             Change::Detach(_, arn) => {
                 is_ours(arn);
-                entity.attached.remove(arn);
+                if !entity.attached.remove(arn) {
+                    return Err(Failure::Gone);
+                }
             }
             Change::Put(_, name, document) => {
                 is_ours(name);
@@ -136,7 +139,9 @@ impl World {
             }
             Change::Delete(_, name) => {
                 is_ours(name);
-                entity.inline.remove(name);
+                if entity.inline.remove(name).is_none() {
+                    return Err(Failure::Gone);
+                }
             }
         }
         if self.once_in(8) {
@@ -210,6 +215,9 @@ impl World {
         self.now += 24 * HOUR;
         self.sweep();
         assert_eq!(self.held(), [], "left behind");
+        // What IAM does not show has to be missing for a while.
+        self.now += HOUR;
+        self.sweep();
         let unfinished: Vec<_> =
             self.all_files().flat_map(|file| file.grants).filter(|grant| !grant.is_over()).collect();
         assert_eq!(unfinished, [], "not over");

@@ -11,7 +11,9 @@ use access::{
     event,
     grant::GrantMode,
     guardrails::Guardrails,
-    reconcile::{self, End, Entity, Facts, Holder, HolderFile, Limits, Permission, State, Step, failed, step},
+    reconcile::{
+        self, End, Entity, Facts, Failure, Holder, HolderFile, Limits, Permission, State, Step, answered, step,
+    },
 };
 use tests::sample::{STORE, TRAIL, lacking, role, user, with};
 
@@ -286,7 +288,7 @@ impl World {
 
     pub(super) fn file(&self, key: &str) -> (Option<u64>, HolderFile) {
         match self.files.get(key) {
-            Some((version, body)) => (Some(*version), serde_json::from_str(body).unwrap()),
+            Some((version, body)) => (Some(*version), HolderFile::read(key, body)),
             None => (None, HolderFile::default()),
         }
     }
@@ -317,10 +319,7 @@ impl World {
             };
             let (version, mut file) = self.file(&file_key);
             let grant = file.grant(&key.0, key.1).cloned();
-            let holder = grant
-                .as_ref()
-                .map(|g| g.holder.clone())
-                .or_else(|| reconcile::permission(&facts).ok().map(|e| e.holder));
+            let holder = reconcile::holder(&facts, grant.as_ref());
             let entity = holder.as_ref().and_then(|holder| self.iam.get(holder)).cloned();
             let step =
                 step(&facts, &Limits::default(), grant.as_ref(), entity.as_ref(), file.others(&key.0, key.1), now);
@@ -357,11 +356,19 @@ impl World {
                         self.is_touched = true;
                         self.make(holder.unwrap());
                     }
-                    if let Err(failure) = self.change(&change) {
-                        let (version, mut file) = self.file(&file_key);
-                        let Some(grant) = file.grant(&key.0, key.1).cloned() else { continue };
-                        file.remember(failed(&grant, &failure, now));
-                        self.files.insert(file_key, (version.unwrap_or(0) + 1, serde_json::to_string(&file).unwrap()));
+                    let answer = self.change(&change);
+                    if left == 0 {
+                        self.counts.saw("crashed");
+                        return Ran::Crashed;
+                    }
+                    left -= 1;
+                    let (version, mut file) = self.file(&file_key);
+                    let Some(grant) = file.grant(&key.0, key.1).cloned() else { continue };
+                    let next = answered(&grant, &change, &answer, now);
+                    self.count_change(Some(&grant.state), &next.state);
+                    file.remember(next);
+                    self.files.insert(file_key, (version.unwrap_or(0) + 1, serde_json::to_string(&file).unwrap()));
+                    if !matches!(answer, Ok(()) | Err(Failure::Gone)) {
                         return Ran::Through;
                     }
                 }
