@@ -29,6 +29,18 @@ pub struct Request {
     pub by: Approved,
 }
 
+/// What the table says of the case that is answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The case.
+    pub case: &'a Case,
+    /// Whether the same call has not been refused for another cause since: [`crate::triage::is_latest_of_call`], asked of the
+    /// document under [`crate::triage::principal_key_of`] the case. What is shown of an older case would not mend the call.
+    pub is_latest: bool,
+    /// What was decided of this opening before, authentic or not: whoever wrote it, a second one can't be written.
+    pub before: Option<&'a Decision>,
+}
+
 /// What the rules are asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
@@ -60,7 +72,7 @@ pub enum Refusal {
     Lapsed,
     /// Nothing about the case can be approved: it is by hand, or an alarm.
     NothingToApprove,
-    /// What was shown is not what the case says now, or nothing was named.
+    /// What was shown is not what the case says now, nothing was named, or the call has a newer case.
     Stale,
     /// Not between a minute and [`LONGEST`].
     Duration,
@@ -87,18 +99,18 @@ impl Refusal {
 
 /// Decides. `rules` names the rules that `allows` speaks for; `now` in seconds since 1970.
 pub fn decide(
-    case: &Case,
-    before: Option<&Decision>,
+    known: &Known<'_>,
     request: &Request,
     setting: &Setting,
     rules: &str,
     allows: impl FnOnce(&Question<'_>) -> Result<(), Vec<String>>,
     now: i64,
 ) -> Outcome {
+    let Known { case, before, .. } = *known;
     if let Some(before) = before {
         return Outcome::Already(Box::new(before.clone()));
     }
-    match judge(case, request, setting, allows, now) {
+    match judge(known, request, setting, allows, now) {
         Ok(Judged { target_id, shown }) => {
             let is_approval = request.answer == Answer::Approve;
             Outcome::Decided(Box::new(Decision {
@@ -125,7 +137,7 @@ struct Judged {
 }
 
 fn judge(
-    case: &Case,
+    &Known { case, is_latest, .. }: &Known<'_>,
     request: &Request,
     setting: &Setting,
     allows: impl FnOnce(&Question<'_>) -> Result<(), Vec<String>>,
@@ -145,7 +157,7 @@ fn judge(
     let remedy = match request.answer {
         Answer::Reject => None,
         Answer::Approve => {
-            let named = request.remedy.as_deref().ok_or(Refusal::Stale)?;
+            let named = request.remedy.as_deref().filter(|_| is_latest).ok_or(Refusal::Stale)?;
             let remedy = offers().find(|remedy| remedy.hash.as_deref() == Some(named)).ok_or(Refusal::Stale)?;
             if !(60..=LONGEST).contains(&request.duration) {
                 return Err(Refusal::Duration);

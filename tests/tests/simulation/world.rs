@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use access::{
     case::{Arrival, Arrivals, Case},
-    decide::{self, Outcome, Request},
+    decide::{self, Known, Outcome, Request},
     decision::{Answer, Approved, Channel, Decision, Revocation},
     diagnose::{Setting, diagnose},
     diagnosis::Apply,
@@ -251,7 +251,8 @@ impl World {
         let rules = |_: &decide::Question<'_>| if says_no { Err(vec!["no".to_owned()]) } else { Ok(()) };
         // A second click reads the table before the first one's decision stands there: the first write counts.
         let before = if self.once_in(2) { None } else { self.decisions.get(&key) };
-        match decide::decide(&case, before, &request, &self.setting, "rules", rules, self.now) {
+        let known = Known { case: &case, is_latest: true, before };
+        match decide::decide(&known, &request, &self.setting, "rules", rules, self.now) {
             Outcome::Decided(decision) => {
                 if self.decisions.contains_key(&key) {
                     return self.counts.saw("decided before");
