@@ -66,7 +66,7 @@ pub enum Outcome {
 /// Why an answer does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// No denial has joined it for a day, or it has not been opened.
+    /// No denial has joined it for a day, or no denial is known that opened it.
     Closed,
     /// Nobody answered in time.
     Lapsed,
@@ -150,6 +150,10 @@ fn judge(
         return Err(Refusal::Lapsed);
     }
     let diagnosed = case.diagnosed(setting);
+    // A record under another case's id: somebody wrote it there, and `reconcile` will not believe it either.
+    if diagnosed.case_id != case.id {
+        return Err(Refusal::Closed);
+    }
     let offers = || diagnosed.diagnosis.remedies.iter().filter(|remedy| remedy.apply == Apply::OnApproval);
     if offers().next().is_none() {
         return Err(Refusal::NothingToApprove);

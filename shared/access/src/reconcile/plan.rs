@@ -208,8 +208,10 @@ fn begin<'a>(
 }
 
 /// What hangs on a user or role under our names while nothing that is remembered accounts for it: a document was lost, or somebody
-/// put it there. Attached policies have no end of their own, so that nobody may hold one for ever. `file`: what is remembered
-/// under the entity's id.
+/// put it there, or its removal is put off. Attached policies have no end of their own, so that nobody may hold one for ever.
+///
+/// `file`: what is remembered under the entity's id, read after the look, and after [`step`] has been asked about all that is in it:
+/// this believes of it what it says is given.
 pub fn orphans(holder: &Holder, entity: &Entity, file: &HolderFile) -> Vec<Change> {
     let attached = entity.attached.iter().filter_map(|arn| orphaned_attachment(arn, holder, &entity.id, file));
     let inline = entity.inline.keys().filter(|name| is_inline_name(name)).filter(|name| {
@@ -238,8 +240,8 @@ pub fn orphaned_attachment(policy_arn: &str, holder: &Holder, id: &str, file: &H
 }
 
 fn is_accounted_for(file: &HolderFile, holder: &Holder, id: &str, is_it: &dyn Fn(&Permission) -> bool) -> bool {
-    let is_held = |grant: &Grant| !grant.is_over() && grant.holder == *holder && grant.holder_id == id;
-    file.grants.iter().any(|grant| is_held(grant) && is_it(&grant.permission))
+    let is_theirs = |grant: &Grant| grant.end().is_none() && grant.holder == *holder && grant.holder_id == id;
+    file.grants.iter().any(|grant| is_theirs(grant) && is_it(&grant.permission))
 }
 
 /// What to remember once IAM has answered a change that [`step`] asked for. `grant`: what is remembered by then, read anew: another
