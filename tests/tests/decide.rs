@@ -107,6 +107,8 @@ fn what_does_not_count_says_why() {
     let alarm = self::case(&lacking(user("alice"), "cloudtrail:StopLogging", TRAIL));
     assert_eq!(refused(&alarm, &right, OPENED), Refusal::NothingToApprove);
     let known = Known { case: &case, is_latest: true, before: None };
+    let by_hand = answer(&case, None, &right, &setting(GrantMode::None, "{}"), OPENED);
+    assert_eq!(by_hand, Outcome::Refused(Refusal::NothingToApprove), "every remedy is by hand");
     let swapped = Case { id: case.id.clone(), ..self::case(&lacking(user("bob"), "cloudtrail:GetTrail", TRAIL)) };
     assert_eq!(refused(&swapped, &right, OPENED), Refusal::Closed, "somebody else's denial under this case's id");
     let by_rules = decide(&known, &right, &exact(), "r", |_| Err(vec!["own denial".into()]), OPENED);

@@ -227,7 +227,7 @@ pub fn hash(case_id: &str, remedy: &Remedy) -> String {
 }
 
 /// The hash of what [`approved`] gives.
-pub(crate) fn hash_of(approved: &str) -> String {
+pub fn hash_of(approved: &str) -> String {
     hex(&Sha256::digest(approved))
 }
 

@@ -8,135 +8,25 @@
     reason = "a test fails loudly"
 )]
 
+mod stage;
+
 use access::{
-    case::{Arrival, Arrivals, Case},
-    decide::{Known, LONGEST, Outcome, Request, decide},
-    decision::{Answer, Approved, Channel, Decision, Revocation},
-    diagnose::{Setting, diagnose},
-    diagnosis::{Apply, RemedyKind},
-    event,
-    grant::GrantMode,
+    case::Case,
+    decide::LONGEST,
+    decision::{Answer, Revocation},
+    diagnosis::RemedyKind,
+    grant::{self, GrantMode},
     reconcile::{
-        CLOCK_SKEW, Change, DECISION_LAPSES, End, Entity, Facts, Failure, Grant, Holder, HolderFile, Limits,
-        Permission, Reason, SETTLES, State, Step, answered, key, orphaned_attachment, orphans, step,
+        CLOCK_SKEW, Change, DECISION_LAPSES, End, Entity, Failure, Grant, Holder, HolderFile, Limits, Permission,
+        Reason, SETTLES, State, Step, answered, key, orphaned_attachment, orphans,
     },
 };
 use serde_json::Value;
-use tests::sample::{TRAIL, lacking, role, setting, user};
+use stage::{NOW, Stage};
+use tests::sample::{TRAIL, lacking, role, setting};
 
-const NOW: i64 = 1_790_000_000;
 const OWN: &str = "arn:aws:iam::111122223333:policy/trailpass/trailpass-trail-read";
 const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/boundary";
-
-/// One approval, and everything that its grant depends on.
-#[derive(Clone)]
-struct Stage {
-    setting: Setting,
-    limits: Limits,
-    case: Option<Case>,
-    decision: Option<Decision>,
-    revocation: Option<Revocation>,
-    entity: Option<Entity>,
-}
-
-impl Stage {
-    fn of(record: &Value, kind: RemedyKind) -> Self {
-        let setting = setting(GrantMode::Exact, "{}");
-        let first = diagnose(event::read(&record.to_string()).remove(0).unwrap(), &setting, false);
-        let remedies = first.diagnosis.remedies.clone();
-        let remedy = remedies.into_iter().find(|r| r.apply == Apply::OnApproval && r.kind == kind).unwrap();
-        let id = first.diagnosis.principal.unique_id.clone().unwrap();
-        let each = vec![Arrival {
-            message: 0,
-            event: "e".into(),
-            event_id: None,
-            time: String::new(),
-            session: None,
-            source_ip: None,
-        }];
-        let case = Case::open(&Arrivals { first, each }, NOW);
-        let by = Approved { approver: "saanvi".into(), channel: Channel::Slack, identity: "T1/U1".into() };
-        let request = Request { answer: Answer::Approve, remedy: remedy.hash, duration: 3600, by };
-        let known = Known { case: &case, is_latest: true, before: None };
-        let Outcome::Decided(decision) = decide(&known, &request, &setting, "rules", |_| Ok(()), NOW) else {
-            panic!("it counts")
-        };
-        let entity = Entity { id, path: "/".into(), attachable: 10, ..Entity::default() };
-        Self {
-            setting,
-            limits: Limits::default(),
-            case: Some(case),
-            decision: Some(*decision),
-            revocation: None,
-            entity: Some(entity),
-        }
-    }
-
-    fn inline() -> Self {
-        Self::of(&lacking(user("alice"), "cloudtrail:GetTrailStatus", TRAIL), RemedyKind::PutInlinePolicy)
-    }
-
-    fn attached() -> Self {
-        Self::of(&lacking(role("reader"), "cloudtrail:GetTrailStatus", TRAIL), RemedyKind::AttachManagedPolicy)
-    }
-
-    fn step(&self, grant: Option<&Grant>, others: &[Grant], now: i64) -> Step {
-        let facts = Facts {
-            decision: self.decision.as_ref(),
-            revocation: self.revocation.as_ref(),
-            case: self.case.as_ref(),
-            setting: &self.setting,
-        };
-        step(&facts, &self.limits, grant, self.entity.as_ref(), others.iter(), now)
-    }
-
-    fn recorded(&self, grant: Option<&Grant>, now: i64) -> Grant {
-        match self.step(grant, &[], now) {
-            Step::Record(grant) => grant,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn decision(&mut self) -> &mut Decision {
-        self.decision.as_mut().unwrap()
-    }
-
-    fn entity(&mut self) -> &mut Entity {
-        self.entity.as_mut().unwrap()
-    }
-
-    /// Remembered, and to be given next.
-    fn begun(&self) -> Grant {
-        let begun = self.recorded(None, NOW);
-        assert_eq!(begun.state, State::Giving);
-        assert!(matches!(self.step(Some(&begun), &[], NOW), Step::Apply(Change::Put(..) | Change::Attach(..))));
-        begun
-    }
-
-    /// Given, and shown by IAM.
-    fn given(&mut self) -> Grant {
-        let begun = self.begun();
-        let Step::Apply(change) = self.step(Some(&begun), &[], NOW) else { panic!("given now") };
-        match &change {
-            Change::Attach(_, arn) => drop(self.entity().attached.insert(arn.clone())),
-            Change::Put(_, name, document) => drop(self.entity().inline.insert(name.clone(), document.clone())),
-            other => panic!("{other:?}"),
-        }
-        let given = answered(&begun, &change, &Ok(()), NOW);
-        assert_eq!(given.state, State::Given);
-        assert_eq!(self.step(Some(&given), &[], NOW), Step::Wait(given.not_after));
-        given
-    }
-
-    /// How what runs ends, asked at this time.
-    fn end(&self, grant: &Grant, now: i64) -> Option<End> {
-        match self.step(Some(grant), &[], now) {
-            Step::Record(Grant { state: State::Taking(end), .. }) => Some(end),
-            Step::Wait(_) => None,
-            other => panic!("{other:?}"),
-        }
-    }
-}
 
 #[test]
 fn a_decision_from_the_future_is_none() {
@@ -163,6 +53,9 @@ fn a_decision_from_the_future_is_none() {
         assert!(!matches!(odd.step(None, &[], NOW), Step::Record(Grant { state: State::Giving, .. })));
     }
     stage.decision().not_after = NOW + LONGEST + 1;
+    let too_long = Grant { not_after: NOW + LONGEST + 1, ..given };
+    stage.case = None;
+    assert_eq!(stage.end(&too_long, NOW), Some(End::NotEntitled(Reason::Duration)), "whatever has become of the case");
     stage.entity().attached.clear();
     assert_eq!(stage.recorded(None, NOW).state, State::Ended(End::NotEntitled(Reason::Duration)));
 }
@@ -222,11 +115,50 @@ fn what_is_not_ours_is_never_taken() {
         assert!(stage.recorded(Some(&forged), NOW).is_over(), "{forged:?}");
     }
     // By a decision neither, whoever had it vouched for.
+    let administrator = "arn:aws:iam::aws:policy/AdministratorAccess";
+    let lookup = "arn:aws:iam::111122223333:policy/trailpass/trailpass-event-lookup";
+    for (policy, is_hashed, is_its_case) in [(administrator, true, true), (lookup, false, true), (lookup, true, false)]
+    {
+        let mut stage = Stage { case: None, ..Stage::attached() };
+        let decision = stage.decision();
+        let shown = decision.shown.clone().unwrap().replace(OWN, policy);
+        if is_hashed {
+            decision.remedy = Some(grant::hash_of(&shown));
+        }
+        if !is_its_case {
+            decision.case_id = "other".into();
+        }
+        decision.shown = Some(shown);
+        stage.entity().attached.insert(policy.into());
+        assert_eq!(stage.step(None, &[], NOW), Step::Done, "{policy} {is_hashed} {is_its_case}");
+    }
+}
+
+#[test]
+fn what_was_changed_by_hand_ends() {
+    let mut stage = Stage::inline();
+    let given = stage.given();
+    let Permission::Inline { name, document } = &given.permission else { panic!("{given:?}") };
+    // White space is IAM's own business, and so is the order of members.
+    let spaced = document.replace("\":", "\" : ");
+    stage.entity().inline.insert(name.clone(), spaced);
+    assert_eq!(stage.end(&given, NOW + 60), None);
+    for wider in [document.replace("cloudtrail:GetTrailStatus", "cloudtrail:*"), "no JSON".to_owned()] {
+        stage.entity().inline.insert(name.clone(), wider);
+        assert_eq!(stage.end(&given, NOW + 60), Some(End::ChangedByHand));
+    }
+}
+
+#[test]
+fn another_who_bears_the_name_is_nobody() {
     let mut stage = Stage::attached();
-    let shown = stage.decision().shown.clone().unwrap().replace(OWN, "arn:aws:iam::aws:policy/AdministratorAccess");
-    stage.decision().shown = Some(shown);
-    stage.entity().attached.insert("arn:aws:iam::aws:policy/AdministratorAccess".into());
-    assert_eq!(stage.step(None, &[], NOW), Step::Done);
+    let entity = stage.entity();
+    entity.id = "AROAOTHER".into();
+    entity.path = "/aws-reserved/".into();
+    entity.attached.insert(OWN.into());
+    // Neither their path nor what hangs on them says anything about the grant.
+    assert_eq!(stage.recorded(None, NOW).state, State::Giving);
+    assert_eq!(stage.recorded(None, NOW + DECISION_LAPSES).state, State::Ended(End::HolderGone));
 }
 
 #[test]
