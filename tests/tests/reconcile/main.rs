@@ -286,6 +286,8 @@ fn an_answer_that_comes_too_late_is_taken_back() {
     let Step::Apply(giving) = stage.step(Some(&begun), &[], NOW) else { panic!("to be given") };
     let refused = answered(&begun, &giving, &Err(Failure::Lasting("no".into())), NOW);
     assert_eq!(refused.state, State::Taking(End::Refused("no".into())), "it may have been made all the same");
+    let revoked = Grant { state: State::Taking(End::Revoked), ..begun.clone() };
+    assert_eq!(answered(&revoked, &giving, &Ok(()), NOW), revoked);
     let ended = Grant { state: State::Ended(End::Revoked), ..stage.given() };
     for answer in [Ok(()), Err(Failure::Passing), Err(Failure::Lasting("no".into()))] {
         assert_eq!(answered(&ended, &giving, &answer, NOW).state, State::Taking(End::Revoked));

@@ -11,7 +11,7 @@ impl World {
     pub(super) fn somebody_forges(&mut self) {
         self.counts.saw("forged");
         self.is_touched = true;
-        match self.below(7) {
+        match self.below(8) {
             0 | 1 => self.somebody_forges_a_decision(),
             2 => {
                 let keys: Vec<Key> = self.decisions.keys().cloned().collect();
@@ -20,7 +20,7 @@ impl World {
                 self.decisions.remove(&key);
                 self.lost.insert(key);
             }
-            3 => self.somebody_forges_a_case(),
+            3 | 4 => self.somebody_forges_a_case(),
             _ => self.somebody_forges_grants(),
         }
     }

@@ -198,7 +198,7 @@ impl World {
                 }
             }
             18 => self.sweep(),
-            19 if self.below(3) == 0 => self.the_operator_changes_the_setting(),
+            19 if self.below(2) == 0 => self.the_operator_changes_the_setting(),
             _ => self.a_calm_sweep(),
         }
     }
