@@ -79,7 +79,7 @@ class Triage(unittest.TestCase):
         return is_allowed(Request(action, resource, self.role, context={k.replace("__", ":"): v for k, v in context.items()}), self.documents)
 
     def test_may_do_its_work(self):
-        for kind in ("CASE#x", "PRINCIPAL#x", "ACCOUNT#x", "STORM#x"):
+        for kind in ("CASE#x", "OPENED#x", "PRINCIPAL#x", "ACCOUNT#x", "STORM#x"):
             for action in ("BatchGetItem", "PutItem"):
                 self.assertTrue(self.may(f"dynamodb:{action}", self.table, dynamodb__LeadingKeys=[kind]), (action, kind))
         self.assertTrue(self.may("dynamodb:BatchGetItem", self.table, dynamodb__LeadingKeys=["CASE#a", "STORM#b"]))

@@ -25,8 +25,8 @@ mod opening;
 mod storm;
 
 pub use files::{
-    AccountFile, Budget, Opened, PrincipalFile, RecentCase, case_key, is_latest_of_call, is_open_case,
-    named_entity_key, principal_key, principal_key_of, recent_cases,
+    AccountFile, Budget, HourFile, Opened, OpenedCase, PrincipalFile, RecentCase, case_key, hour_key,
+    is_latest_of_call, is_open_case, named_entity_key, principal_key, principal_key_of, recent_cases,
 };
 use files::{account_key, principal_name};
 use opening::Opening;
@@ -191,6 +191,7 @@ pub fn keys(group: &Group, now: Now) -> Vec<String> {
     let mut keys: Vec<String> = group.cases.iter().map(|case| case_key(&case.first.case_id)).collect();
     keys.push(group.principal.clone());
     keys.push(account_key(&group.account_id));
+    keys.push(hour_key(now.hour()));
     keys.extend(
         [Audience::Notices, Audience::Alarms].map(|audience| storm_key_of(&group.account_id, now.hour(), audience)),
     );

@@ -431,3 +431,22 @@ fn first_and_last_are_cloudtrails_times() {
     let case = desk.case();
     assert_eq!((case.first_seen.as_str(), case.last_seen.as_str()), ("2026-10-05T08:00:01Z", "2026-10-05T08:00:09Z"));
 }
+
+#[test]
+fn an_hours_cases_are_listed() {
+    let mut desk = Desk::new();
+    let listed = |desk: &Desk, at: i64| -> Vec<(String, u64)> {
+        let found = desk.documents.get(&triage::hour_key(at / HOUR));
+        let file: Option<triage::HourFile> = found.map(|found| serde_json::from_str(&found.body).unwrap());
+        file.unwrap_or_default().cases.into_iter().map(|case| (case.id, case.opening)).collect()
+    };
+    let once = call();
+    desk.settle(std::slice::from_ref(&once));
+    let id = desk.case().id;
+    // Who joins is not opened, and a repeat changes nothing.
+    desk.settle(&[once, call()]);
+    assert_eq!(listed(&desk, START), [(id.clone(), 1)]);
+    desk.now += 2 * DAY;
+    desk.settle(&[call()]);
+    assert_eq!(listed(&desk, desk.now), [(id, 2)], "opened anew, and in another hour's list");
+}

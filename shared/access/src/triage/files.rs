@@ -15,6 +15,9 @@ use crate::{
 /// is written in one transaction.
 const ALARMED: usize = 64;
 
+/// Cases that an hour's file names: twenty accounts that use their budgets up, and far below what a document may hold.
+const LISTED: usize = 4_000;
+
 /// What is remembered of a principal, or of all those whose names one may choose.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrincipalFile {
@@ -110,6 +113,34 @@ impl Opened {
     }
 }
 
+/// The cases that were opened in one hour, so that somebody who looks for open ones need not know their ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HourFile {
+    /// Oldest first.
+    pub cases: Vec<OpenedCase>,
+    /// How many more there were than are remembered.
+    pub more: u64,
+}
+
+/// A case in an hour's file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenedCase {
+    /// The case.
+    pub id: String,
+    /// Which opening of it.
+    pub opening: u64,
+}
+
+impl HourFile {
+    pub(super) fn add(&mut self, case: OpenedCase) {
+        if self.cases.len() < LISTED {
+            self.cases.push(case);
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
 /// The two budgets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -123,6 +154,11 @@ pub enum Budget {
 /// The key of a case.
 pub fn case_key(id: &str) -> String {
     format!("CASE#{id}")
+}
+
+/// The key of the list of an hour's cases.
+pub fn hour_key(hour: i64) -> String {
+    format!("OPENED#{hour}")
 }
 
 pub(super) fn account_key(account_id: &str) -> String {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ACCOUNT_BUDGET, AccountFile, Budget, Change, Documents, Found, Group, Now, Outcome, PRINCIPAL_BUDGET, Planned,
-    PrincipalFile, RecentCase, StormFile, Tell, account_key, case_key, change, read, storm_key, storm_key_of, together,
+    ACCOUNT_BUDGET, AccountFile, Budget, Change, Documents, Found, Group, HourFile, Now, OpenedCase, Outcome,
+    PRINCIPAL_BUDGET, Planned, PrincipalFile, RecentCase, StormFile, Tell, account_key, case_key, change, hour_key,
+    read, storm_key, storm_key_of, together,
 };
-use crate::case::{Arrival, Arrivals, Audience, Case, Told};
+use crate::case::{Arrival, Arrivals, Audience, Case, KEPT, Told};
 
 /// Recent cases remembered for a principal.
 const RECENT: usize = 32;
@@ -18,6 +19,7 @@ pub(super) struct Opening<'a> {
     now: Now,
     principal: PrincipalFile,
     account: AccountFile,
+    opened: Vec<OpenedCase>,
     storms: BTreeMap<Audience, StormFile>,
     changes: Vec<Change>,
     outcomes: Vec<(Arrival, Outcome)>,
@@ -37,6 +39,7 @@ impl<'a> Opening<'a> {
             now,
             principal: principal.in_hour(now.hour()),
             account,
+            opened: Vec::new(),
             storms: BTreeMap::new(),
             changes: Vec::new(),
             outcomes: Vec::new(),
@@ -109,6 +112,7 @@ impl<'a> Opening<'a> {
             seen.push(&arrival.event);
             self.outcomes.push((arrival.clone(), outcome));
         }
+        self.opened.push(OpenedCase { id: case.id.clone(), opening: case.opening });
         self.tell.push(Tell::Case(Box::new(case), Vec::new()));
     }
 
@@ -163,6 +167,14 @@ impl<'a> Opening<'a> {
             self.changes.push(change(file, self.documents.get(file).map(|f| f.version), &self.principal, week));
             let account = account_key(&self.group.account_id);
             self.changes.push(change(&account, self.documents.get(&account).map(|f| f.version), &self.account, week));
+        }
+        if !self.opened.is_empty() {
+            let key = hour_key(self.now.hour());
+            let found = self.documents.get(&key);
+            let mut file: HourFile = found.and_then(read).unwrap_or_default();
+            self.opened.into_iter().for_each(|case| file.add(case));
+            let expires = Some(self.now.seconds() + KEPT);
+            self.changes.push(change(&key, found.map(|f| f.version), &file, expires));
         }
         for tell in &mut self.tell {
             if let Tell::Case(case, beside) = tell {
