@@ -11,14 +11,14 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{Notice, advice, escape, escape::shown, facts, policy, words};
+use super::{Notice, advice, escape, escape::shown, facts, policy, progress::Progress, words};
 use crate::{
     decision::{Answer, Decision},
     diagnosis::{Apply, Diagnosis, Remedy, Response},
 };
 
 mod offer;
-mod outcome;
+pub(super) mod outcome;
 
 /// Slack takes 150.
 const HEADER: usize = 148;
@@ -45,6 +45,8 @@ enum Asked<'a> {
     Offer(Vec<Value>),
     /// Somebody has answered.
     Decided(&'a Decision),
+    /// Something has become of it: how far it is, and what there is to say.
+    Progress(&'a Progress, &'a str),
 }
 
 /// Writes the message: `text` for notifications and screen readers, `blocks` for everybody else.
@@ -64,6 +66,11 @@ pub fn decided(notice: &Notice<'_>, decision: &Decision) -> Value {
     written(notice, &Asked::Decided(decision))
 }
 
+/// The same with what became of the request, and nothing left to click.
+pub(super) fn progress(notice: &Notice<'_>, progress: &Progress, sentences: &str) -> Value {
+    written(notice, &Asked::Progress(progress, sentences))
+}
+
 /// Whoever is asked sees the policy whole, unless Slack would then take nothing at all. Where names are so long that it has no
 /// room for the offer either, nothing is offered here: the command can still answer.
 fn written(notice: &Notice<'_>, asked: &Asked<'_>) -> Value {
@@ -73,7 +80,7 @@ fn written(notice: &Notice<'_>, asked: &Asked<'_>) -> Value {
         return message;
     }
     let message = composed(notice, asked, POLICY_BESIDE);
-    if matches!(asked, Asked::Decided(_)) || fits(&message) {
+    if matches!(asked, Asked::Decided(_) | Asked::Progress(..)) || fits(&message) {
         return message;
     }
     composed(notice, &Asked::Nothing, POLICY)
@@ -95,6 +102,7 @@ fn composed(notice: &Notice<'_>, asked: &Asked<'_>, policy: usize) -> Value {
     }
     match asked {
         Asked::Decided(decision) => blocks.push(labelled("What was decided", &outcome::sentence(notice, decision))),
+        Asked::Progress(_, sentences) => blocks.push(labelled("What became of it", sentences)),
         Asked::Nothing | Asked::Offer(_) => {
             blocks.push(labelled("What happens now", advice::what_happens(diagnosis, notice.case.is_some())));
         }
@@ -118,6 +126,7 @@ fn summary(diagnosis: &Diagnosis, asked: &Asked<'_>) -> String {
     let shout = match asked {
         Asked::Decided(Decision { answer: Answer::Approve, .. }) => "APPROVED",
         Asked::Decided(Decision { answer: Answer::Reject, .. }) => "REJECTED",
+        Asked::Progress(progress, _) => progress.label(),
         Asked::Nothing | Asked::Offer(_) => advice::shout(diagnosis),
     };
     let mut text = format!("{shout}: ");
@@ -132,6 +141,7 @@ pub(super) fn envelope(text: &str, blocks: Vec<Value>) -> Value {
 fn header(diagnosis: &Diagnosis, asked: &Asked<'_>) -> Value {
     let sign = match diagnosis.response {
         _ if let Asked::Decided(decision) = asked => outcome::sign(decision.answer),
+        _ if let Asked::Progress(progress, _) = asked => progress.sign(),
         Response::RaiseAlarm => "🚨 ALARM 🚨",
         Response::RequestApproval => "🔑 Approval asked:",
         Response::SuggestFix if diagnosis.remedies.is_empty() => "Refused:",
