@@ -79,6 +79,27 @@ pub struct Revocation {
     pub revoked_at: i64,
 }
 
+/// A decision or a revocation as it is stored, with the code over its message that makes it one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vouched<T> {
+    /// What was decided.
+    pub record: T,
+    /// The code over its message.
+    pub mac: String,
+}
+
+/// The decisions of one hour, so that a sweep finds those whose stream record was lost. What it names is only where to look.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HourFile {
+    /// The decisions' keys, oldest first.
+    pub keys: Vec<String>,
+}
+
+/// The key of the list of an hour's decisions. The hour since 1970.
+pub fn hour_key(hour: i64) -> String {
+    format!("DECISION#hour#{hour}")
+}
+
 /// The key of a case's decision.
 pub fn key(case_id: &str, opening: u64) -> String {
     format!("DECISION#{case_id}#{opening}")
