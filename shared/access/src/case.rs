@@ -8,11 +8,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     denial::Denial,
-    diagnose::{Diagnosed, Setting, diagnose},
+    diagnose::{Diagnosed, Setting, diagnose_simulated},
     diagnosis::{Effect, PolicyType, Response},
     event::Record,
     framing::framed,
     notice::{CaseFacts, Together},
+    simulation::Verdict,
 };
 
 /// A case without a denial for this long is closed. Seconds.
@@ -145,6 +146,9 @@ pub struct Case {
     pub record: Record,
     /// The entity that a denied IAM call named had an open case: without it the record alone would be out of scope.
     pub has_open_case: bool,
+    /// What the policy simulator said of the call when it was opened, if it was asked. Whoever gives something asks it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<Verdict>,
     /// What was said when it was opened, for programs that read the table.
     pub diagnosis: serde_json::Value,
     /// An earlier case of the same call with another cause, or for the other audience.
@@ -215,6 +219,7 @@ impl Case {
             source_ips: Vec::new(),
             record: denial.record.clone(),
             has_open_case: arrivals.first.has_open_case,
+            simulated: None,
             diagnosis: serde_json::to_value(diagnosis).unwrap_or_default(),
             linked: None,
             shown_under: None,
@@ -268,7 +273,7 @@ impl Case {
 
     /// What is said of it, computed from its record anew.
     pub fn diagnosed(&self, setting: &Setting) -> Diagnosed {
-        diagnose(self.record.clone(), setting, self.has_open_case)
+        diagnose_simulated(self.record.clone(), setting, self.has_open_case, self.simulated)
     }
 
     /// What a notice shows of it beside the diagnosis.

@@ -76,8 +76,8 @@ impl Answer {
     }
 }
 
-/// The question that a denial raises; `None` where the record does not say who, what or on what. `now`: ISO 8601.
-pub fn question(denial: &Denial, now: &str) -> Option<Question> {
+/// The question that a denial raises; `None` where the record does not say who, what or on what. `now`: seconds since 1970.
+pub fn question(denial: &Denial, now: i64) -> Option<Question> {
     let principal = &denial.caller.principal;
     let arn = principal.arn.clone()?;
     let text = |value: Option<&str>| value.map(|value| Value::Text(value.to_owned()));
@@ -92,7 +92,7 @@ pub fn question(denial: &Denial, now: &str) -> Option<Question> {
         ("aws:PrincipalType", text(Some(if is_user { "User" } else { "AssumedRole" }))),
         ("aws:RequestedRegion", text(denial.place.region.as_deref())),
         ("aws:SourceIp", address.map(|address| Value::Address(address.to_owned()))),
-        ("aws:CurrentTime", Some(Value::Time(now.to_owned()))),
+        ("aws:CurrentTime", jiff::Timestamp::from_second(now).ok().map(|time| Value::Time(time.to_string()))),
     ];
     Some(Question {
         principal_arn: arn,

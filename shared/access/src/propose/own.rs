@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
     let denial = proposal.denial;
-    let obstacle = grant::obstacle(denial, proposal.rule, proposal.scenario, proposal.guardrails);
+    let obstacle = grant::obstacle(denial, proposal.rule, proposal.scenario, proposal.guardrails, proposal.simulated);
     let mut remedies = Vec::with_capacity(3);
     match denial.caller.principal.kind {
         // Nothing of the root user's own can be missing: what stops it is above the account.
