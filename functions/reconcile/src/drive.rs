@@ -6,11 +6,14 @@
 
 use std::time::Duration;
 
-use access::reconcile::{
-    self, Change, Entity, Facts, Grant, Holder, Permission, State, Step, answered, permission, step,
+use access::{
+    grant::GrantMode,
+    reconcile::{
+        self, Change, Entity, Facts, Grant, Holder, Permission, State, Step, answered, inline_name, permission, step,
+    },
 };
 use adapters::{
-    iam::Look,
+    iam::{Look, Refusal},
     store::{Committed, Store},
     telemetry::Metric,
 };
@@ -46,6 +49,16 @@ enum Depth {
     Either(String),
 }
 
+impl Shown {
+    /// Whether IAM shows something of ours there.
+    fn is_held(&self) -> bool {
+        self.entity.as_ref().is_some_and(|entity| {
+            entity.attached.iter().any(|arn| arn.contains(":policy/trailpass/"))
+                || entity.inline.keys().any(|name| name.starts_with("trailpass-"))
+        })
+    }
+}
+
 /// Everything about a decision, as it was read.
 struct Read {
     known: Known,
@@ -64,16 +77,19 @@ impl<S: Store> Reconcile<S> {
         run: &mut Run,
     ) -> Result<(), Trouble> {
         let mut shown: Option<Shown> = None;
+        let mut asked = None;
         for attempt in 0..STEPS {
             if !run.has_time() {
                 return Err(Trouble::TooLate);
             }
-            let Read { known, remembered, holder_id } = self.read(subject, remembered_of, run).await?;
+            let Read { mut known, remembered, holder_id } = self.read(subject, remembered_of, run).await?;
             if attempt == 0 && known.unvouched > 0 {
                 run.report.add(Metric::Unvouched, known.unvouched);
                 Entry::new(What::Unvouched, &subject.case_id, subject.opening, self.now()).log();
             }
             let grant = remembered.file().grant(&subject.case_id, subject.opening).cloned();
+            let is_held = shown.as_ref().is_some_and(Shown::is_held);
+            known.case = self.simulated(known.case.take(), grant.as_ref(), is_held, &mut asked).await?;
             let facts = Facts {
                 decision: known.decision.as_ref(),
                 revocation: known.revocation.as_ref(),
@@ -81,12 +97,15 @@ impl<S: Store> Reconcile<S> {
                 setting: &self.setting,
             };
             let is_over = grant.as_ref().is_some_and(Grant::is_over);
-            let wanted = reconcile::holder(&facts, grant.as_ref()).filter(|_| !is_over);
+            // A stack that grants nothing has nothing of ours in IAM but what it gave before, and no permission to look.
+            let is_needless = is_over || grant.is_none() && self.setting.mode == GrantMode::None;
+            let wanted = reconcile::holder(&facts, grant.as_ref()).filter(|_| !is_needless);
             if let Some(holder) = &wanted {
                 let depth = depth(&facts, grant.as_ref(), subject);
                 let is_shown = shown.as_ref().is_some_and(|shown| shown.holder == *holder && shown.depth == depth);
                 if !is_shown {
-                    let entity = self.look(holder, holder_id.as_deref().unwrap_or_default(), &depth).await?;
+                    let looked = self.look(holder, holder_id.as_deref().unwrap_or_default(), &depth).await;
+                    let entity = self.understood(looked, grant.as_ref())?;
                     shown = Some(Shown { holder: holder.clone(), depth, entity });
                     // The table is read after IAM: what was given in between is remembered by then.
                     continue;
@@ -110,7 +129,7 @@ impl<S: Store> Reconcile<S> {
                 }
                 Step::Wait(_) | Step::Done => {
                     if self.rest(subject, &known, holder_id.as_deref(), remembered, run).await? == Committed::Yes {
-                        run.done.insert(subject.clone());
+                        run.done.insert((subject.clone(), holder_id));
                         return Ok(());
                     }
                     pause(attempt).await;
@@ -152,8 +171,31 @@ impl<S: Store> Reconcile<S> {
         Ok(Read { known, remembered, holder_id })
     }
 
-    async fn look(&self, holder: &Holder, id: &str, depth: &Depth) -> Result<Option<Entity>, Trouble> {
-        let look = async |look: Look<'_>| self.iam.look(holder, id, look).await.map_err(Trouble::Iam);
+    /// What a look that failed means for what is to be done.
+    fn understood(
+        &self,
+        looked: Result<Option<Entity>, Refusal>,
+        grant: Option<&Grant>,
+    ) -> Result<Option<Entity>, Trouble> {
+        let ends_by_itself =
+            |grant: &Grant| matches!(grant.permission, Permission::Inline { .. }) && self.now() >= grant.not_after;
+        match looked {
+            // No name that IAM takes: somebody wrote it into the table, and nobody bears it.
+            Err(Refusal::Lasting(why)) => {
+                warn!(why, "IAM does not take this name");
+                Ok(None)
+            }
+            // The operator has taken the right to inline policies from us. This one allows nothing any more.
+            Err(Refusal::Denied(why)) if grant.is_some_and(ends_by_itself) => {
+                warn!(why, "an inline policy that has ended can't be looked at, and stays where it is");
+                Ok(None)
+            }
+            looked => looked.map_err(Trouble::Iam),
+        }
+    }
+
+    async fn look(&self, holder: &Holder, id: &str, depth: &Depth) -> Result<Option<Entity>, Refusal> {
+        let look = async |look: Look<'_>| self.iam.look(holder, id, look).await;
         match depth {
             Depth::Attached => look(Look::Attached).await,
             Depth::Inline(name) => look(Look::Inline(name)).await,
@@ -187,7 +229,7 @@ impl<S: Store> Reconcile<S> {
         entry.log();
         if let Err(why) = &changed.result {
             warn!(%why, case = subject.case_id, "IAM was not changed, or has not said so");
-            run.report.add(Metric::OwnDenials, u64::from(matches!(why, adapters::iam::Refusal::Denied(_))));
+            run.report.add(Metric::OwnDenials, u64::from(matches!(why, Refusal::Denied(_))));
         }
         let answer = changed.result.as_ref().map(|()| ()).map_err(failure);
         for attempt in 0..TRIES {
@@ -223,7 +265,6 @@ impl<S: Store> Reconcile<S> {
 }
 
 fn depth(facts: &Facts<'_>, grant: Option<&Grant>, subject: &Subject) -> Depth {
-    let name = || reconcile::inline_name(&subject.case_id, subject.opening);
     let entitled = permission(facts).ok().map(|entitlement| entitlement.permission);
     match (grant.map(|grant| (&grant.permission, &grant.state)), entitled) {
         (Some((Permission::Attached { .. }, _)), _) | (None, Some(Permission::Attached { .. })) => Depth::Attached,
@@ -232,7 +273,11 @@ fn depth(facts: &Facts<'_>, grant: Option<&Grant>, subject: &Subject) -> Depth {
             Depth::AllInline
         }
         (Some((Permission::Inline { name, .. }, _)), _) => Depth::Inline(name.clone()),
-        (None, None) => Depth::Either(name()),
+        // Whatever it was, what is remembered of it may be lost. Inline policies are looked at only where they are given.
+        (None, None) if facts.setting.mode == GrantMode::Exact => {
+            Depth::Either(inline_name(&subject.case_id, subject.opening))
+        }
+        (None, None) => Depth::Attached,
     }
 }
 

@@ -152,8 +152,8 @@ pub(crate) struct Run {
     pub(crate) telling: Telling,
     pub(crate) verified: Verified,
     pub(crate) report: Report,
-    /// What has been brought to its rest.
-    pub(crate) done: BTreeSet<Subject>,
+    /// What has been brought to its rest, and under whose id it is remembered.
+    pub(crate) done: BTreeSet<(Subject, Option<String>)>,
 }
 
 impl Run {
@@ -165,6 +165,11 @@ impl Run {
             report: Report::default(),
             done: BTreeSet::new(),
         }
+    }
+
+    /// Whether a decision has been brought to its rest, wherever it is remembered.
+    pub(crate) fn is_done(&self, subject: &Subject) -> bool {
+        self.done.iter().any(|(done, _)| done == subject)
     }
 
     pub(crate) fn has_time(&self) -> bool {

@@ -11,6 +11,7 @@ pub mod handle;
 pub mod remembered;
 mod requests;
 mod rest;
+mod simulated;
 mod sweep;
 pub mod tell;
 

@@ -202,6 +202,14 @@ impl Remembered {
         self.active.now.unfinished.retain(|entry| (entry.case_id.as_str(), entry.opening) != (case_id, opening));
     }
 
+    /// The same for what is remembered of it under one holder.
+    pub fn forget_of(&mut self, case_id: &str, opening: u64, holder_id: Option<&str>) {
+        let is_it = |entry: &Unfinished| {
+            (entry.case_id.as_str(), entry.opening, entry.holder_id.as_deref()) == (case_id, opening, holder_id)
+        };
+        self.active.now.unfinished.retain(|entry| !is_it(entry));
+    }
+
     /// What has to be written. `now` in seconds.
     pub fn writes(&self, now: i64) -> Vec<Write> {
         let is_over = self.file.now.grants.iter().all(Grant::is_over);

@@ -43,7 +43,7 @@ impl<S: Store> Reconcile<S> {
         let subjects: Vec<Subject> = files
             .flat_map(|file| file.cases)
             .map(|case| Subject { case_id: case.id, opening: case.opening })
-            .filter(|subject| !run.done.contains(subject))
+            .filter(|subject| !run.is_done(subject))
             .collect();
         for some in subjects.chunks(AT_ONCE) {
             if !run.has_time() {

@@ -40,6 +40,14 @@ impl<S: Store> Reconcile<S> {
             remembered.forget(case_id, *opening);
             return Ok(self.store.commit(&remembered.writes(self.now())).await?);
         }
+        // Somebody wrote it under another holder than was decided. That is no news of the decision, and nobody's but the audit's.
+        let target = known.decision.as_ref().and_then(|decision| decision.target_id.as_deref());
+        if target.is_some() && target != holder_id {
+            if grant.as_ref().is_none_or(Grant::is_over) {
+                remembered.forget_of(case_id, *opening, holder_id);
+            }
+            return Ok(self.store.commit(&remembered.writes(self.now())).await?);
+        }
         let progress = progress(known, grant.as_ref());
         run.report.add(Metric::Overdue, u64::from(progress.as_ref().is_some_and(Progress::is_alarm)));
         let before = remembered.history().told.clone();

@@ -77,7 +77,12 @@ impl<S: Store> Reconcile<S> {
     }
 
     async fn look_after(&self, subject: &Subject, holder_id: Option<&str>, run: &mut Run) {
-        if run.done.contains(subject) {
+        // What somebody remembered under another holder has to be looked after, too.
+        let is_done = match holder_id {
+            Some(id) => run.done.contains(&(subject.clone(), Some(id.to_owned()))),
+            None => run.is_done(subject),
+        };
+        if is_done {
             return;
         }
         run.report.add(Metric::Received, 1);
@@ -88,7 +93,7 @@ impl<S: Store> Reconcile<S> {
 
     /// Those of these decisions that are not known to be through.
     async fn unfinished(&self, decided: &BTreeSet<Subject>, run: &Run) -> Result<Vec<Subject>, Trouble> {
-        let left: Vec<&Subject> = decided.iter().filter(|subject| !run.done.contains(subject)).collect();
+        let left: Vec<&Subject> = decided.iter().filter(|subject| !run.is_done(subject)).collect();
         let keys: Vec<String> = left.iter().map(|subject| history_key(&subject.case_id, subject.opening)).collect();
         let histories = self.store.read(&keys).await?;
         let is_finished = |subject: &&Subject| {

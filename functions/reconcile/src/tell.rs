@@ -93,6 +93,7 @@ pub enum Channel {
 
 /// What is said, and where in Slack.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "aws"), allow(dead_code, reason = "the terminal has no messages to update"))]
 pub(crate) struct News<'a> {
     /// What became of it.
     pub(crate) outcome: &'a Outcome<'a>,

@@ -204,6 +204,9 @@ async fn a_note_under_another_holder() {
     });
     desk.sweeps().await;
     assert_eq!(desk.held(), [(alice(), own_policy())], "the other one's is taken away");
+    let (history, active) = (desk.history(&case).await, desk.active().await.unfinished);
+    assert_eq!(history.told.terminal.as_deref(), Some("given"), "and nobody hears that it has ended");
+    assert_eq!(active.into_iter().filter_map(|entry| entry.holder_id).collect::<Vec<_>>(), [ALICE]);
 }
 
 /// Whoever fills the list of what is unfinished costs us reads, and no change.

@@ -14,3 +14,4 @@ mod deaths;
 mod desk;
 mod grants;
 mod requests;
+mod simulated;
