@@ -161,7 +161,8 @@ impl Outcome<'_> {
 
     fn sentences(&self) -> String {
         let decided = self.decision.map(|decision| outcome::sentence(self.notice, decision));
-        let all: Vec<String> = decided.into_iter().chain(self.progress.sentence()).collect();
+        // The news first: of what is too long the end is cut off.
+        let all: Vec<String> = self.progress.sentence().into_iter().chain(decided).collect();
         all.join(" ")
     }
 

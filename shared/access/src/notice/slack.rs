@@ -26,6 +26,8 @@ const HEADER: usize = 148;
 const VALUE: usize = 260;
 /// A sentence of a section: why, a reason, a step.
 const SENTENCE: usize = 560;
+/// What became of a request: two sentences, of which names make the most.
+const PROGRESS: usize = 440;
 /// The policy, in a section that may hold 3,000.
 const POLICY: usize = 2_300;
 /// The same beside menus and buttons, or a decision, where long names leave no more for it.
@@ -80,10 +82,12 @@ fn written(notice: &Notice<'_>, asked: &Asked<'_>) -> Value {
         return message;
     }
     let message = composed(notice, asked, POLICY_BESIDE);
-    if matches!(asked, Asked::Decided(_) | Asked::Progress(..)) || fits(&message) {
-        return message;
+    match asked {
+        _ if fits(&message) => message,
+        // What was decided counts more than what else could have been; that stands on the page.
+        Asked::Decided(_) | Asked::Progress(..) => composed(notice, asked, 0),
+        Asked::Nothing | Asked::Offer(_) => composed(notice, &Asked::Nothing, POLICY),
     }
-    composed(notice, &Asked::Nothing, POLICY)
 }
 
 fn composed(notice: &Notice<'_>, asked: &Asked<'_>, policy: usize) -> Value {
@@ -97,12 +101,12 @@ fn composed(notice: &Notice<'_>, asked: &Asked<'_>, policy: usize) -> Value {
     }
     if diagnosis.response == Response::RaiseAlarm {
         alarm(&mut blocks, diagnosis);
-    } else {
+    } else if policy > 0 {
         fixes(&mut blocks, notice, policy);
     }
     match asked {
         Asked::Decided(decision) => blocks.push(labelled("What was decided", &outcome::sentence(notice, decision))),
-        Asked::Progress(_, sentences) => blocks.push(labelled("What became of it", sentences)),
+        Asked::Progress(_, sentences) => blocks.push(labelled_within("What became of it", sentences, PROGRESS)),
         Asked::Nothing | Asked::Offer(_) => {
             blocks.push(labelled("What happens now", advice::what_happens(diagnosis, notice.case.is_some())));
         }
@@ -223,8 +227,12 @@ fn section(text: String) -> Value {
 }
 
 fn labelled(label: &str, text: &str) -> Value {
+    labelled_within(label, text, SENTENCE)
+}
+
+fn labelled_within(label: &str, text: &str, max: usize) -> Value {
     let mut line = format!("*{label}:* ");
-    escape::prose(&mut line, text, SENTENCE);
+    escape::prose(&mut line, text, max);
     section(line)
 }
 
