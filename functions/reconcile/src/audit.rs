@@ -6,6 +6,7 @@
 
 use access::{
     decision::{Channel, Decision},
+    notice::progress::because,
     reconcile::{Change, Grant, Holder, Permission, State},
 };
 use adapters::{iam::Changed, telemetry};
@@ -150,7 +151,7 @@ impl Entry {
             }
             .to_owned(),
         );
-        self.end = grant.end().map(|end| access::notice::progress::because(end));
+        self.end = grant.end().map(because);
         self.not_after = Some(grant.not_after);
         self.decided_at = Some(grant.decided_at);
         self

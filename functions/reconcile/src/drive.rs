@@ -231,7 +231,7 @@ impl<S: Store> Reconcile<S> {
             warn!(%why, case = subject.case_id, "IAM was not changed, or has not said so");
             run.report.add(Metric::OwnDenials, u64::from(matches!(why, Refusal::Denied(_))));
         }
-        let answer = changed.result.as_ref().map(|()| ()).map_err(failure);
+        let answer = changed.result.clone().map_err(|why| failure(&why));
         for attempt in 0..TRIES {
             let keys = Remembered::keys(&subject.case_id, subject.opening, holder_id);
             let documents = self.store.read(&keys).await?;

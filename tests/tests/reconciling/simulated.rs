@@ -145,7 +145,7 @@ async fn reconcile_asks_again_before_it_gives() {
         let report = desk.wakes(&key).await;
         assert_eq!(report.failed_records.len(), 0, "{word:?}");
         assert_eq!(*attached.lock().unwrap(), is_given, "{word:?}");
-        let asked = asked.lock().unwrap();
+        let asked = asked.lock().unwrap().clone();
         let simulations: Vec<_> = asked.iter().filter(|fields| fields[0].1 == "SimulatePrincipalPolicy").collect();
         assert_eq!(simulations.len(), 1, "{word:?}: asked once in a run");
         let has = |name: &str, value: &str| simulations[0].contains(&(name.to_owned(), value.to_owned()));
