@@ -105,7 +105,11 @@ impl<S: Store> Reconcile<S> {
                 let is_shown = shown.as_ref().is_some_and(|shown| shown.holder == *holder && shown.depth == depth);
                 if !is_shown {
                     let looked = self.look(holder, holder_id.as_deref().unwrap_or_default(), &depth).await;
-                    let entity = self.understood(looked, grant.as_ref())?;
+                    let entity = self.understood(looked, grant.as_ref()).inspect_err(|_| {
+                        // Nobody can say whether it is still there.
+                        let has_to_end = |grant: &Grant| grant.end().is_some() || self.now() >= grant.not_after;
+                        run.report.add(Metric::Overdue, u64::from(grant.as_ref().is_some_and(has_to_end)));
+                    })?;
                     shown = Some(Shown { holder: holder.clone(), depth, entity });
                     // The table is read after IAM: what was given in between is remembered by then.
                     continue;

@@ -21,6 +21,8 @@ pub const ACTIVE: &str = "GRANT#active";
 const ENTRIES: usize = 64;
 /// The first entries, which say how it began, are never dropped.
 const FIRST: usize = 8;
+/// How often a sweep comes. Seconds.
+const SWEEPS: i64 = 300;
 /// What is over is kept this long for whoever looks back. Seconds.
 const KEPT: i64 = 90 * 24 * 3600;
 
@@ -46,6 +48,9 @@ pub struct Unfinished {
     /// IAM's unique id of the holder, where something was to be given.
     #[serde(default)]
     pub holder_id: Option<String>,
+    /// When its time is over, seconds since 1970: what is overdue is looked at first.
+    #[serde(default)]
+    pub not_after: Option<i64>,
 }
 
 impl Active {
@@ -57,6 +62,18 @@ impl Active {
         }
         let rows = serde_json::from_str::<Rows>(body).map(|rows| rows.unfinished).unwrap_or_default();
         Self { unfinished: rows.into_iter().filter_map(|row| serde_json::from_value(row).ok()).collect() }
+    }
+
+    /// In the order in which a sweep looks at them: what is overdue, then the rest, beginning each time at another, so that none is
+    /// always the last for which no time is left. `now` in seconds.
+    pub fn in_order(self, now: i64) -> Vec<Unfinished> {
+        let (mut overdue, mut rest): (Vec<_>, Vec<_>) =
+            self.unfinished.into_iter().partition(|entry| entry.not_after.is_some_and(|end| end <= now));
+        overdue.sort_by_key(|entry| entry.not_after);
+        let first = usize::try_from(now / SWEEPS).ok().and_then(|sweep| sweep.checked_rem(rest.len())).unwrap_or(0);
+        rest.rotate_left(first);
+        overdue.append(&mut rest);
+        overdue
     }
 }
 
@@ -178,7 +195,9 @@ impl Remembered {
             case_id: grant.case_id.clone(),
             opening: grant.opening,
             holder_id: Some(grant.holder_id.clone()),
+            not_after: Some(grant.not_after),
         };
+        self.forget_of(&grant.case_id, grant.opening, Some(&grant.holder_id));
         self.active.now.unfinished.insert(unfinished);
         self.history.now.is_finished = false;
         self.history.now.add(entry);
@@ -193,7 +212,8 @@ impl Remembered {
             self.active.now.unfinished.retain(|entry| !is_it(entry));
         } else if !self.active.now.unfinished.iter().any(is_it) {
             let holder_id = holder_id.map(str::to_owned);
-            self.active.now.unfinished.insert(Unfinished { case_id: case_id.to_owned(), opening, holder_id });
+            let case_id = case_id.to_owned();
+            self.active.now.unfinished.insert(Unfinished { case_id, opening, holder_id, not_after: None });
         }
     }
 
@@ -235,6 +255,23 @@ mod tests {
         }
         let times: Vec<i64> = history.entries.iter().map(|entry| entry.at).collect();
         assert_eq!((times.len(), times[0], times[7], times[8], times[63]), (ENTRIES, 0, 7, 144, 199));
+    }
+
+    #[test]
+    fn what_is_overdue_comes_first_and_the_rest_takes_turns() {
+        let entry = |case: &str, not_after| Unfinished {
+            case_id: case.to_owned(),
+            opening: 1,
+            holder_id: None,
+            not_after: Some(not_after),
+        };
+        let all = [entry("a", 9_000), entry("b", 100), entry("c", 9_000), entry("d", 50), entry("e", 9_000)];
+        let order = |now| {
+            let list = Active { unfinished: all.iter().cloned().collect() };
+            list.in_order(now).into_iter().map(|entry| entry.case_id).collect::<String>()
+        };
+        assert_eq!([order(300), order(600), order(900)], ["dbcea", "dbeac", "dbace"]);
+        assert_eq!(Active::default().in_order(300), []);
     }
 
     #[test]

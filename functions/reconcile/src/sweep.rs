@@ -49,7 +49,7 @@ impl<S: Store> Reconcile<S> {
         let body = |key: &str| documents.iter().find(|found| found.key == key).map(|found| found.body.as_str());
         // First what is unfinished: a permission whose time is over is among it.
         let active = body(ACTIVE).map(Active::read).unwrap_or_default();
-        for Unfinished { case_id, opening, holder_id } in active.unfinished {
+        for Unfinished { case_id, opening, holder_id, .. } in active.in_order(now) {
             let subject = Subject { case_id, opening };
             self.look_after(&subject, holder_id.as_deref(), &mut run).await;
         }
