@@ -410,6 +410,30 @@ async fn what_cannot_be_taken_back_is_an_alarm() {
     assert!(text.contains("It was revoked"), "{text}");
 }
 
+/// Settings that are wrong, and events that nobody may send it.
+#[tokio::test]
+async fn what_it_refuses() {
+    let mut stack = Stack::at(Moto::shared(), "refuses", GrantMode::Managed).await;
+    for event in
+        [json!({}), json!({ "Records": [{ "eventSource": "aws:sqs", "body": "{}" }] }), json!({ "source": "me" })]
+    {
+        assert!(matches!(stack.function.invoke(&event, USUAL).await, Ended::Error(_)), "{event}");
+    }
+    assert!(stack.place.ledger.effects().is_empty());
+    for (name, value) in [
+        ("TRAILPASS_MAC_KEY", ""),
+        ("TRAILPASS_GRANT_MODE", "everything"),
+        ("TRAILPASS_PERMISSIONS_BOUNDARY", "ceiling"),
+        ("TRAILPASS_GUARDRAILS", "{"),
+    ] {
+        let right = stack.place.settings.clone();
+        stack.place.set(name, value);
+        let (content, said) = Stack::started(&stack.place).await.ends().await;
+        assert!(!content && said.contains(name) && !said.contains("panicked"), "{name}: {said}");
+        stack.place.settings = right;
+    }
+}
+
 /// Death before and after each effect of giving and of taking back.
 #[tokio::test]
 async fn killed_between_any_two_effects() {

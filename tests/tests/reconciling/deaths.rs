@@ -5,9 +5,12 @@ use access::{
     grant::GrantMode,
     reconcile::{End, State},
 };
-use adapters::telemetry::Metric;
+use adapters::{
+    telemetry::Metric,
+    vouch::{KmsVoucher, Voucher},
+};
 
-use crate::desk::{Desk, HOUR, MINUTE, alice};
+use crate::desk::{Desk, HOUR, MINUTE, alice, own_policy, reader, sdk_config};
 
 const READ: &str = "cloudtrail:GetTrailStatus";
 
@@ -65,6 +68,23 @@ async fn while_it_is_taken_back() {
         println!("{mode:?}: {deaths} deaths");
         assert!(deaths >= 8, "{deaths}");
     }
+}
+
+/// Nobody can say whether a decision is vouched for: nothing begins, what runs goes on, and what has to end ends.
+#[tokio::test]
+async fn a_key_that_is_out_of_order() {
+    let mut desk = Desk::new(GrantMode::Managed);
+    let (_, key) = desk.approved(&alice(), READ, HOUR).await;
+    desk.wakes(&key).await;
+    let (_, other) = desk.approved(&reader(), READ, HOUR).await;
+    let nowhere = sdk_config("http://127.0.0.1:1").await;
+    desk.reconcile.voucher = Voucher::Kms(KmsVoucher::with_config("key", &nowhere));
+    assert_eq!(desk.wakes(&other).await.failed_records.len(), 1, "it comes again");
+    assert!(desk.sweeps().await.count(Metric::Failed) > 0);
+    assert_eq!(desk.held(), [(alice(), own_policy())]);
+    desk.later(HOUR);
+    desk.sweeps().await;
+    assert_eq!(desk.held(), []);
 }
 
 /// Two at once: one gives, the other sees a conflict, and both come to the same end.

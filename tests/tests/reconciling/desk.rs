@@ -23,6 +23,8 @@ use adapters::{
     iam::{Iam, LocalIam},
     store::{Committed, Document, Store, StoreError, Write, embedded::EmbeddedStore},
 };
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_iam::config::Credentials;
 use reconcile::{
     handle::{Account, Reconcile, Report},
     remembered::{ACTIVE, Active, History, history_key},
@@ -30,7 +32,7 @@ use reconcile::{
 };
 use serde_json::Value;
 use tests::{
-    local::vouching,
+    local::{REGION, vouching},
     sample::{HERE, TRAIL, lacking, role, user, with},
 };
 
@@ -310,6 +312,18 @@ impl Desk {
     pub async fn active(&self) -> Active {
         self.document(ACTIVE).await.map(|body| Active::read(&body)).unwrap_or_default()
     }
+}
+
+/// AWS at an address that stands in for it.
+pub async fn sdk_config(url: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(adapters::http::client())
+        .endpoint_url(url)
+        .region(Region::from_static(REGION))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .load()
+        .await
 }
 
 pub fn soon() -> SystemTime {

@@ -14,19 +14,16 @@ use access::{
     triage,
 };
 use adapters::iam::{AwsIam, Iam};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_iam::config::Credentials;
 use serde_json::json;
 use tests::{
     local::{
-        REGION,
         aws::form,
         http::{Reply, Request, Response, Server},
     },
     sample::{lacking, refused, said, user, with},
 };
 
-use crate::desk::{ALICE, Desk, HOUR, alice};
+use crate::desk::{ALICE, Desk, HOUR, alice, sdk_config};
 
 const SENSITIVE: &str = "cloudtrail:LookupEvents";
 
@@ -75,16 +72,6 @@ async fn iam(simulator: Option<&'static str>) -> (Server, Arc<Mutex<Vec<Vec<(Str
         async move { Reply::Answer(response) }
     });
     (server.await, asked, attached)
-}
-
-async fn sdk_config(url: &str) -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(adapters::http::client())
-        .endpoint_url(url)
-        .region(Region::from_static(REGION))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .load()
-        .await
 }
 
 /// As triage may write it: with the simulator's word, or with one that somebody else put there.
