@@ -10,7 +10,7 @@
 
 use access::{
     case::{Arrival, Arrivals, Case},
-    decide::{LONGEST, Outcome, REQUEST_LAPSES, Refusal, Request, decide},
+    decide::{Known, LONGEST, Outcome, REQUEST_LAPSES, Refusal, Request, decide},
     decision::{Answer, Approved, Channel, Decision},
     diagnose::{Setting, diagnose},
     diagnosis::Apply,
@@ -56,7 +56,7 @@ fn approval(case: &Case) -> Request {
 }
 
 fn answer(case: &Case, before: Option<&Decision>, request: &Request, setting: &Setting, now: i64) -> Outcome {
-    decide(case, before, request, setting, "rules", |_| Ok(()), now)
+    decide(&Known { case, is_latest: true, before }, request, setting, "rules", |_| Ok(()), now)
 }
 
 fn decided(case: &Case) -> Decision {
@@ -106,8 +106,24 @@ fn what_does_not_count_says_why() {
     assert_eq!(refused(&busy, &right, OPENED + REQUEST_LAPSES), Refusal::Lapsed, "still denied, but never answered");
     let alarm = self::case(&lacking(user("alice"), "cloudtrail:StopLogging", TRAIL));
     assert_eq!(refused(&alarm, &right, OPENED), Refusal::NothingToApprove);
-    let by_rules = decide(&case, None, &right, &exact(), "r", |_| Err(vec!["own denial".into()]), OPENED);
+    let known = Known { case: &case, is_latest: true, before: None };
+    let by_hand = answer(&case, None, &right, &setting(GrantMode::None, "{}"), OPENED);
+    assert_eq!(by_hand, Outcome::Refused(Refusal::NothingToApprove), "every remedy is by hand");
+    let swapped = Case { id: case.id.clone(), ..self::case(&lacking(user("bob"), "cloudtrail:GetTrail", TRAIL)) };
+    assert_eq!(refused(&swapped, &right, OPENED), Refusal::Closed, "somebody else's denial under this case's id");
+    let by_rules = decide(&known, &right, &exact(), "r", |_| Err(vec!["own denial".into()]), OPENED);
     assert_eq!(by_rules, Outcome::Refused(Refusal::Rules(vec!["own denial".into()])));
+}
+
+#[test]
+fn an_approval_of_an_older_case_of_the_call_is_stale() {
+    let case = denied();
+    let known = Known { case: &case, is_latest: false, before: None };
+    let right = approval(&case);
+    let answered = |request: &Request| decide(&known, request, &exact(), "rules", |_| Ok(()), OPENED);
+    assert_eq!(answered(&right), Outcome::Refused(Refusal::Stale));
+    // A rejection gives nothing, so that it need not be the latest.
+    assert!(matches!(answered(&Request { answer: Answer::Reject, ..right }), Outcome::Decided(_)));
 }
 
 #[test]
@@ -116,8 +132,7 @@ fn the_rules_are_asked_of_the_remedy_that_was_named() {
     let right = approval(&case);
     let asked = std::cell::Cell::new(false);
     decide(
-        &case,
-        None,
+        &Known { case: &case, is_latest: true, before: None },
         &right,
         &exact(),
         "rules",

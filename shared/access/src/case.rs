@@ -8,11 +8,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     denial::Denial,
-    diagnose::{Diagnosed, Setting, diagnose},
+    diagnose::{Diagnosed, Setting, diagnose_simulated},
     diagnosis::{Effect, PolicyType, Response},
     event::Record,
     framing::framed,
     notice::{CaseFacts, Together},
+    simulation::Verdict,
 };
 
 /// A case without a denial for this long is closed. Seconds.
@@ -145,6 +146,9 @@ pub struct Case {
     pub record: Record,
     /// The entity that a denied IAM call named had an open case: without it the record alone would be out of scope.
     pub has_open_case: bool,
+    /// What the policy simulator said of the call when it was opened, if it was asked. Whoever gives something asks it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<Verdict>,
     /// What was said when it was opened, for programs that read the table.
     pub diagnosis: serde_json::Value,
     /// An earlier case of the same call with another cause, or for the other audience.
@@ -215,6 +219,7 @@ impl Case {
             source_ips: Vec::new(),
             record: denial.record.clone(),
             has_open_case: arrivals.first.has_open_case,
+            simulated: None,
             diagnosis: serde_json::to_value(diagnosis).unwrap_or_default(),
             linked: None,
             shown_under: None,
@@ -268,7 +273,7 @@ impl Case {
 
     /// What is said of it, computed from its record anew.
     pub fn diagnosed(&self, setting: &Setting) -> Diagnosed {
-        diagnose(self.record.clone(), setting, self.has_open_case)
+        diagnose_simulated(self.record.clone(), setting, self.has_open_case, self.simulated)
     }
 
     /// What a notice shows of it beside the diagnosis.
@@ -363,10 +368,18 @@ fn principal_of(denial: &Denial) -> Option<&str> {
     principal.unique_id.as_deref().or(principal.arn.as_deref()).or(principal.name.as_deref())
 }
 
+/// Letters and digits in the id of a case.
+const ID: usize = 20;
+
 fn digest_id<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> String {
     let mut hash = Sha256::new();
     framed(parts, |bytes| hash.update(bytes));
-    base32(&hash.finalize(), 20)
+    base32(&hash.finalize(), ID)
+}
+
+/// Whether a text has the form of [`id`]'s.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() == ID && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
 }
 
 /// RFC 4648's alphabet in lower case, five bits a character.
@@ -416,6 +429,6 @@ mod tests {
     fn parts_do_not_run_together() {
         assert_ne!(digest_id([Some("ab"), Some("c")]), digest_id([Some("a"), Some("bc")]));
         assert_ne!(digest_id([Some(""), None]), digest_id([None, Some("")]));
-        assert_eq!(digest_id([Some("x")]).len(), 20);
+        assert!(is_id(&digest_id([Some("x")])));
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     decision::{Answer, Approved, Decision},
     diagnose::{Diagnosed, Setting},
     diagnosis::{Apply, Remedy},
+    grant,
 };
 
 /// A request for approval that nobody answered lapses after this long. Seconds.
@@ -26,6 +27,18 @@ pub struct Request {
     pub duration: i64,
     /// Who answered.
     pub by: Approved,
+}
+
+/// What the table says of the case that is answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The case.
+    pub case: &'a Case,
+    /// Whether the same call has not been refused for another cause since: [`crate::triage::is_latest_of_call`], asked of the
+    /// document under [`crate::triage::principal_key_of`] the case. What is shown of an older case would not mend the call.
+    pub is_latest: bool,
+    /// What was decided of this opening before, authentic or not: whoever wrote it, a second one can't be written.
+    pub before: Option<&'a Decision>,
 }
 
 /// What the rules are asked.
@@ -53,13 +66,13 @@ pub enum Outcome {
 /// Why an answer does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// No denial has joined it for a day, or it has not been opened.
+    /// No denial has joined it for a day, or no denial is known that opened it.
     Closed,
     /// Nobody answered in time.
     Lapsed,
     /// Nothing about the case can be approved: it is by hand, or an alarm.
     NothingToApprove,
-    /// What was shown is not what the case says now, or nothing was named.
+    /// What was shown is not what the case says now, nothing was named, or the call has a newer case.
     Stale,
     /// Not between a minute and [`LONGEST`].
     Duration,
@@ -86,25 +99,26 @@ impl Refusal {
 
 /// Decides. `rules` names the rules that `allows` speaks for; `now` in seconds since 1970.
 pub fn decide(
-    case: &Case,
-    before: Option<&Decision>,
+    known: &Known<'_>,
     request: &Request,
     setting: &Setting,
     rules: &str,
     allows: impl FnOnce(&Question<'_>) -> Result<(), Vec<String>>,
     now: i64,
 ) -> Outcome {
+    let Known { case, before, .. } = *known;
     if let Some(before) = before {
         return Outcome::Already(Box::new(before.clone()));
     }
-    match judge(case, request, setting, allows, now) {
-        Ok(target_id) => {
+    match judge(known, request, setting, allows, now) {
+        Ok(Judged { target_id, shown }) => {
             let is_approval = request.answer == Answer::Approve;
             Outcome::Decided(Box::new(Decision {
                 case_id: case.id.clone(),
                 opening: case.opening,
                 answer: request.answer,
                 remedy: request.remedy.clone().filter(|_| is_approval),
+                shown,
                 target_id: target_id.filter(|_| is_approval),
                 by: request.by.clone(),
                 decided_at: now,
@@ -116,13 +130,19 @@ pub fn decide(
     }
 }
 
+/// What is taken over from the case into a decision.
+struct Judged {
+    target_id: Option<String>,
+    shown: Option<String>,
+}
+
 fn judge(
-    case: &Case,
+    &Known { case, is_latest, .. }: &Known<'_>,
     request: &Request,
     setting: &Setting,
     allows: impl FnOnce(&Question<'_>) -> Result<(), Vec<String>>,
     now: i64,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Judged, Refusal> {
     if !case.is_open(now) {
         return Err(Refusal::Closed);
     }
@@ -130,6 +150,10 @@ fn judge(
         return Err(Refusal::Lapsed);
     }
     let diagnosed = case.diagnosed(setting);
+    // A record under another case's id: somebody wrote it there, and `reconcile` will not believe it either.
+    if diagnosed.case_id != case.id {
+        return Err(Refusal::Closed);
+    }
     let offers = || diagnosed.diagnosis.remedies.iter().filter(|remedy| remedy.apply == Apply::OnApproval);
     if offers().next().is_none() {
         return Err(Refusal::NothingToApprove);
@@ -137,7 +161,7 @@ fn judge(
     let remedy = match request.answer {
         Answer::Reject => None,
         Answer::Approve => {
-            let named = request.remedy.as_deref().ok_or(Refusal::Stale)?;
+            let named = request.remedy.as_deref().filter(|_| is_latest).ok_or(Refusal::Stale)?;
             let remedy = offers().find(|remedy| remedy.hash.as_deref() == Some(named)).ok_or(Refusal::Stale)?;
             if !(60..=LONGEST).contains(&request.duration) {
                 return Err(Refusal::Duration);
@@ -146,5 +170,8 @@ fn judge(
         }
     };
     allows(&Question { diagnosed: &diagnosed, remedy, request }).map_err(Refusal::Rules)?;
-    Ok(diagnosed.diagnosis.principal.unique_id.clone())
+    Ok(Judged {
+        target_id: diagnosed.diagnosis.principal.unique_id.clone(),
+        shown: remedy.map(|remedy| grant::approved(&diagnosed.case_id, remedy)),
+    })
 }

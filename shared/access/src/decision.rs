@@ -50,6 +50,10 @@ pub struct Decision {
     pub answer: Answer,
     /// The hash of the remedy that was shown, for an approval.
     pub remedy: Option<String>,
+    /// What that is the hash of ([`crate::grant::approved`]), for an approval: what was decided can be read when the case is
+    /// gone. Enough to keep a grant and to take it back, and never to give one.
+    #[serde(default)]
+    pub shown: Option<String>,
     /// IAM's unique id of the user or role that it is for.
     pub target_id: Option<String>,
     /// Who decided.
@@ -75,6 +79,27 @@ pub struct Revocation {
     pub revoked_at: i64,
 }
 
+/// A decision or a revocation as it is stored, with the code over its message that makes it one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vouched<T> {
+    /// What was decided.
+    pub record: T,
+    /// The code over its message.
+    pub mac: String,
+}
+
+/// The decisions of one hour, so that a sweep finds those whose stream record was lost. What it names is only where to look.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HourFile {
+    /// The decisions' keys, oldest first.
+    pub keys: Vec<String>,
+}
+
+/// The key of the list of an hour's decisions. The hour since 1970.
+pub fn hour_key(hour: i64) -> String {
+    format!("DECISION#hour#{hour}")
+}
+
 /// The key of a case's decision.
 pub fn key(case_id: &str, opening: u64) -> String {
     format!("DECISION#{case_id}#{opening}")
@@ -98,6 +123,7 @@ impl Decision {
             Some(&self.opening.to_string()),
             Some(answer),
             self.remedy.as_deref(),
+            self.shown.as_deref(),
             self.target_id.as_deref(),
             Some(&self.by.approver),
             Some(self.by.channel.word()),
@@ -150,6 +176,7 @@ mod tests {
             opening: 1,
             answer: Answer::Approve,
             remedy: Some("hash".into()),
+            shown: Some("shown".into()),
             target_id: Some("AIDA".into()),
             by: Approved { approver: "saanvi".into(), channel: Channel::Aws, identity: "arn".into() },
             decided_at: 10,
@@ -161,12 +188,13 @@ mod tests {
     #[test]
     fn every_field_is_vouched_for() {
         let whole = decision();
-        let changes: [fn(&mut Decision); 11] = [
+        let changes: [fn(&mut Decision); 12] = [
             |d| d.case_id = "cas".into(),
             |d| d.opening = 11,
             |d| d.answer = Answer::Reject,
             |d| d.remedy = None,
             |d| d.remedy = Some("ehash".into()),
+            |d| d.shown = Some("how".into()),
             |d| d.target_id = Some(String::new()),
             |d| d.by.approver = "saanvi2".into(),
             |d| d.by.channel = Channel::Slack,

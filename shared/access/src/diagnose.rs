@@ -6,11 +6,12 @@ use crate::{
     denial::Denial,
     diagnosis::{Apply, Diagnosis, Response, Risk, Scenario},
     event::Record,
-    grant::GrantMode,
+    grant::{self, GrantMode, Obstacle},
     guardrails::Guardrails,
     notice::Call,
     principal::{Principal, PrincipalKind},
     propose::{Proposal, propose},
+    simulation::Verdict,
 };
 
 /// What a diagnosis depends on beside the record.
@@ -37,17 +38,33 @@ pub struct Diagnosed {
 
 /// Diagnoses a record. `has_open_case`: the entity that a denied IAM call names has an open case here.
 pub fn diagnose(record: Record, setting: &Setting, has_open_case: bool) -> Diagnosed {
-    finish(Denial::of(record), setting, has_open_case, true)
+    finish(Denial::of(record), setting, has_open_case, None, true)
+}
+
+/// The same with what the policy simulator has said of the call.
+pub fn diagnose_simulated(
+    record: Record,
+    setting: &Setting,
+    has_open_case: bool,
+    simulated: Option<Verdict>,
+) -> Diagnosed {
+    finish(Denial::of(record), setting, has_open_case, simulated, true)
 }
 
 /// Diagnoses a bare sentence, for display: nothing in it is on approval, since no record stands behind it.
 /// `None` for a text that is no refusal of AWS's.
 pub fn diagnose_sentence(text: &str, setting: &Setting) -> Option<Diagnosed> {
     let setting = Setting { mode: GrantMode::None, guardrails: setting.guardrails.clone() };
-    Denial::of_sentence(text).map(|denial| finish(denial, &setting, false, false))
+    Denial::of_sentence(text).map(|denial| finish(denial, &setting, false, None, false))
 }
 
-fn finish(denial: Denial, setting: &Setting, has_open_case: bool, is_record: bool) -> Diagnosed {
+fn finish(
+    denial: Denial,
+    setting: &Setting,
+    has_open_case: bool,
+    simulated: Option<Verdict>,
+    is_record: bool,
+) -> Diagnosed {
     let facts = Facts::of(&denial, &setting.guardrails, has_open_case);
     let rule = classify(&facts);
     // What becomes of the response below doesn't change who is told.
@@ -60,6 +77,7 @@ fn finish(denial: Denial, setting: &Setting, has_open_case: bool, is_record: boo
         guardrails: &setting.guardrails,
         mode: setting.mode,
         case_id: &case_id,
+        simulated,
     });
     if !is_record {
         remedies.iter_mut().for_each(|remedy| remedy.grantable = false);
@@ -95,6 +113,13 @@ fn finish(denial: Denial, setting: &Setting, has_open_case: bool, is_record: boo
 }
 
 impl Diagnosed {
+    /// Whether a grant hangs on the policy simulator alone: on its word that no policy of the caller's allows the call.
+    pub fn wants_simulation(&self, setting: &Setting) -> bool {
+        let Diagnosis { rule, scenario: Some(scenario), .. } = self.diagnosis else { return false };
+        let obstacle = |simulated| grant::obstacle(&self.denial, rule, scenario, &setting.guardrails, simulated);
+        obstacle(None) == Some(Obstacle::OldFormOfSensitive) && obstacle(Some(Verdict::ImplicitDeny)).is_none()
+    }
+
     /// What a notice shows of the call without judging it.
     pub fn call(&self) -> Call {
         let record = &self.denial.record;

@@ -15,6 +15,7 @@ use crate::{
     guardrails::Guardrails,
     policy_document::{PolicyDocument, Statement},
     scope,
+    simulation::Verdict,
 };
 
 /// What a stack does when somebody approves.
@@ -92,8 +93,15 @@ impl Obstacle {
     }
 }
 
-/// The first condition that is not met, whatever the grant mode is. `None`: a grant may be proposed.
-pub fn obstacle(denial: &Denial, rule: Rule, scenario: Scenario, guardrails: &Guardrails) -> Option<Obstacle> {
+/// The first condition that is not met, whatever the grant mode is. `None`: a grant may be proposed. `simulated`: what the policy
+/// simulator has said of the call, if it was asked.
+pub fn obstacle(
+    denial: &Denial,
+    rule: Rule,
+    scenario: Scenario,
+    guardrails: &Guardrails,
+    simulated: Option<Verdict>,
+) -> Option<Obstacle> {
     let caller = &denial.caller;
     let (account, own) = (denial.place.account_id.as_deref(), caller.principal.account_id.as_deref());
     let sentence = denial.sentence.as_ref();
@@ -111,7 +119,10 @@ pub fn obstacle(denial: &Denial, rule: Rule, scenario: Scenario, guardrails: &Gu
         (known.is_none_or(CloudTrailAction::creates_lake_resource), Obstacle::LakeResource),
         // A role's trust or a Config permission can't be meant here: the action is CloudTrail's own by now.
         (!is_any(&[Rule::NoIdentityAllow, Rule::NoReason]) || sentence.is_none(), Obstacle::Cause),
-        (rule == Rule::NoReason && denial.risk != Some(Risk::Routine), Obstacle::OldFormOfSensitive),
+        (
+            rule == Rule::NoReason && denial.risk != Some(Risk::Routine) && simulated != Some(Verdict::ImplicitDeny),
+            Obstacle::OldFormOfSensitive,
+        ),
         (sentence.is_some_and(|s| s.clauses > 1), Obstacle::SeveralClauses),
         (
             sentence.and_then(|s| s.principal.as_deref()).is_some_and(|named| caller.is_contradicted_by(named)),
@@ -223,6 +234,16 @@ impl OwnPolicy {
 
 /// Names exactly one remedy of one case: an approval carries it, and what is applied must match it.
 pub fn hash(case_id: &str, remedy: &Remedy) -> String {
+    hash_of(&approved(case_id, remedy))
+}
+
+/// The hash of what [`approved`] gives.
+pub fn hash_of(approved: &str) -> String {
+    hex(&Sha256::digest(approved))
+}
+
+/// What an approval names, whole: case, kind of remedy, target, and policy with its end left open. JSON, and always the same bytes.
+pub fn approved(case_id: &str, remedy: &Remedy) -> String {
     #[derive(Serialize)]
     struct Approved<'a> {
         case: &'a str,
@@ -238,8 +259,7 @@ pub fn hash(case_id: &str, remedy: &Remedy) -> String {
         policy_arn: remedy.policy_arn.as_deref(),
         policy: remedy.policy.as_ref(),
     };
-    let json = serde_json::to_vec(&approved).unwrap_or_default();
-    hex(&Sha256::digest(json))
+    serde_json::to_string(&approved).unwrap_or_default()
 }
 
 /// Bytes as people compare them, in lower case.

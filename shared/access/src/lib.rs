@@ -33,4 +33,5 @@ pub mod principal;
 pub mod propose;
 pub mod reconcile;
 pub mod scope;
+pub mod simulation;
 pub mod triage;

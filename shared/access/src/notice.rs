@@ -15,6 +15,7 @@ mod escape;
 mod facts;
 pub mod html;
 mod policy;
+pub mod progress;
 pub mod slack;
 pub mod sns;
 pub mod storm;

@@ -14,6 +14,7 @@ use crate::{
     policy_document::{PolicyDocument, Statement},
     principal::{PrincipalKind, permission_set},
     scope,
+    simulation::Verdict,
 };
 
 mod ceilings;
@@ -40,6 +41,8 @@ pub struct Proposal<'a> {
     pub mode: GrantMode,
     /// The case that a remedy's hash names.
     pub case_id: &'a str,
+    /// What the policy simulator has said of the call, if it was asked.
+    pub simulated: Option<Verdict>,
 }
 
 /// The remedies of a denial, best first.

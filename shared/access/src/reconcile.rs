@@ -2,23 +2,29 @@
 //!
 //! Giving and taking back are one question, asked at different times. [`permission`] says what a decision entitles to, computed
 //! anew from the case's record and never read from the table; [`step`] holds that against what IAM shows, and says what to do
-//! and what to remember. Asked again with nothing changed it does nothing. A grant's end is remembered before the permission
-//! is given, and one that has to be taken back stays in that state until IAM shows it gone.
+//! and what to remember; [`answered`] says what to remember of IAM's answer. Asked again with nothing changed it does nothing. A
+//! grant's end is remembered before the permission is given, and one that has to be taken back stays in that state until IAM
+//! shows it gone.
+//!
+//! Whoever can write to the table can write what is remembered, too. So that is a note of how far we have come and no more: who
+//! holds what, and until when, is always the decision's to say, and where the two differ the grant ends. Without an authentic
+//! decision it ends as well. What nothing accounts for any more is found in IAM itself ([`orphans`], [`orphaned_attachment`]).
 
 mod plan;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::{
-    case::Case,
+    case::{self, Case},
     decide::LONGEST,
     decision::{Answer, Decision, Revocation},
     diagnose::Setting,
     diagnosis::{Apply, Remedy, RemedyKind, TargetKind},
-    grant::{GrantMode, OWN_POLICIES},
+    grant::{self, GrantMode, OWN_POLICIES},
 };
 
-pub use plan::{Change, Entity, Failure, Limits, Step, failed, orphans, step};
+pub use plan::{Change, Entity, Failure, Limits, Step, answered, holder, orphaned_attachment, orphans, step};
 
 /// The grants of one holder that are remembered; only those that are over are ever dropped.
 const REMEMBERED: usize = 100;
@@ -28,6 +34,16 @@ const INLINE_PREFIX: &str = "trailpass-";
 
 /// A decision that could not be applied for this long lapses. Seconds.
 pub const DECISION_LAPSES: i64 = 15 * 60;
+
+/// How far `decide`'s clock may be ahead of ours. A decision from further ahead is none: it would be a grant without an end.
+/// Seconds.
+pub const CLOCK_SKEW: i64 = 5 * 60;
+
+/// IAM shows changes late. What it doesn't show is believed to be gone only when it has not been seen for this long. Seconds.
+pub const SETTLES: i64 = 5 * 60;
+
+/// An approval that came to nothing is remembered until this long after its end, so that it is told once. Seconds.
+const TRACED: i64 = 24 * 3600;
 
 /// A user or a role, as IAM's APIs name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,9 +75,11 @@ pub enum Permission {
 
 /// What is remembered of one user's or role's grants, in one document: two grants that share one attachment must not end at the
 /// same time, each believing that the other still needs it.
+///
+/// It is stored under [`key`], and read with [`HolderFile::read`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HolderFile {
-    /// Oldest first.
+    /// Oldest first; one for each opening of a case.
     pub grants: Vec<Grant>,
 }
 
@@ -88,6 +106,9 @@ pub struct Grant {
     pub failures: u32,
     /// No change is tried before. Seconds since 1970.
     pub retry_at: i64,
+    /// Since when IAM has not shown it, though it should. Seconds since 1970.
+    #[serde(default)]
+    pub absent_since: Option<i64>,
 }
 
 /// How far a grant has come.
@@ -96,10 +117,12 @@ pub struct Grant {
 pub enum State {
     /// To be given; IAM may hold it already.
     Giving,
-    /// IAM showed it.
+    /// IAM took it, if it may not show it yet.
     Given,
-    /// To be taken back; IAM may hold it still. Left only when IAM shows it gone.
+    /// To be taken back; IAM may hold it still. One removal has to succeed, whatever IAM shows.
     Taking(End),
+    /// IAM took the removal, and has yet to show it gone.
+    Taken(End),
     /// Over: IAM does not hold it on our account.
     Ended(End),
 }
@@ -138,12 +161,20 @@ pub enum Reason {
     NoSuchCase,
     /// Its end lies before its beginning, or too far behind it.
     Duration,
+    /// It was decided later than now.
+    InFuture,
     /// The case does not offer what the hash names.
     NotOffered,
     /// It was approved for another user or role than the case is about.
     OtherHolder,
     /// The stack grants nothing, or nothing of this kind.
     Mode,
+    /// The guardrails protect the user or role, or AWS lets nobody change it.
+    Protected,
+    /// The user or role does not have the permissions boundary that the operator asks for.
+    Boundary,
+    /// What is remembered is not what was decided: one of the two was altered.
+    Altered,
 }
 
 /// Everything that one grant depends on.
@@ -178,7 +209,7 @@ pub fn permission(facts: &Facts<'_>) -> Result<Entitlement, Reason> {
     }
     let is_its_case = |case: &&Case| case.id == decision.case_id && case.opening == decision.opening;
     let case = facts.case.filter(is_its_case).ok_or(Reason::NoSuchCase)?;
-    if !(1..=LONGEST).contains(&(decision.not_after - decision.decided_at)) {
+    if !has_end(decision.decided_at, decision.not_after) {
         return Err(Reason::Duration);
     }
     if facts.setting.mode == GrantMode::None {
@@ -211,9 +242,68 @@ pub fn permission(facts: &Facts<'_>) -> Result<Entitlement, Reason> {
     Ok(Entitlement { holder, holder_id, permission })
 }
 
+/// What a decision names, from its own words: it vouches for them, and they are still there when the case is gone or is another
+/// one. That is enough to keep what was given, and to know what to take back. It is not enough to give anything.
+pub(crate) fn decided(decision: &Decision) -> Result<Entitlement, Reason> {
+    if decision.answer != Answer::Approve {
+        return Err(Reason::Rejected);
+    }
+    let is_named = |shown: &&String| Some(grant::hash_of(shown)) == decision.remedy;
+    let shown = decision.shown.as_ref().filter(is_named).ok_or(Reason::NotOffered)?;
+    let shown: Value = serde_json::from_str(shown).map_err(|_| Reason::NotOffered)?;
+    let word = |pointer: &str| shown.pointer(pointer).and_then(Value::as_str);
+    if word("/case") != Some(&decision.case_id) {
+        return Err(Reason::NoSuchCase);
+    }
+    let holder = match (word("/target/kind"), word("/target/name")) {
+        (Some("user"), Some(name)) => Holder::User(name.to_owned()),
+        (Some("role"), Some(name)) => Holder::Role(name.to_owned()),
+        _ => return Err(Reason::NotOffered),
+    };
+    let permission = match (word("/kind"), word("/policy_arn")) {
+        (Some("attach-managed-policy"), Some(arn)) => Permission::Attached { policy_arn: arn.to_owned() },
+        (Some("put-inline-policy"), None) => {
+            let end = timestamp(decision.not_after).ok_or(Reason::Duration)?;
+            let document = shown.get("policy").and_then(|policy| ending_at(policy.clone(), &end));
+            Permission::Inline {
+                name: inline_name(&decision.case_id, decision.opening),
+                document: document.ok_or(Reason::NotOffered)?,
+            }
+        }
+        _ => return Err(Reason::NotOffered),
+    };
+    // Whoever could have a decision vouched for must not thereby have something else taken from somebody.
+    if !permission.is_ours() {
+        return Err(Reason::NotOffered);
+    }
+    Ok(Entitlement { holder, holder_id: decision.target_id.clone().ok_or(Reason::OtherHolder)?, permission })
+}
+
+/// As `PolicyDocument::ending_at`, of a document that is read and not made.
+fn ending_at(mut policy: Value, end: &str) -> Option<String> {
+    for statement in policy.get_mut("Statement")?.as_array_mut()? {
+        let conditions = statement.as_object_mut()?.entry("Condition").or_insert_with(|| json!({}));
+        conditions.as_object_mut()?.insert("DateLessThan".to_owned(), json!({ "aws:CurrentTime": end }));
+    }
+    Some(policy.to_string())
+}
+
+/// Whether the end lies after the beginning, and not too far.
+fn has_end(decided_at: i64, not_after: i64) -> bool {
+    not_after.checked_sub(decided_at).is_some_and(|length| (1..=LONGEST).contains(&length))
+}
+
 /// The name of a grant's inline policy: nobody else's, and the same whenever it is asked.
 pub fn inline_name(case_id: &str, opening: u64) -> String {
     format!("{INLINE_PREFIX}{case_id}-{opening}")
+}
+
+/// Whether a name is one that [`inline_name`] gives. An administrator may call a policy `trailpass-…`, too.
+fn is_inline_name(name: &str) -> bool {
+    let parts = name.strip_prefix(INLINE_PREFIX).and_then(|rest| rest.split_once('-'));
+    parts.is_some_and(|(id, opening)| {
+        case::is_id(id) && opening.parse::<u64>().is_ok_and(|number| number.to_string() == opening)
+    })
 }
 
 /// Whether a policy is one that the stack owns and attaches.
@@ -231,7 +321,46 @@ fn timestamp(seconds: i64) -> Option<String> {
     jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
 }
 
+impl Permission {
+    /// Whether it is something that reconcile gives at all: whoever wrote something else into the table must not have it taken
+    /// from somebody.
+    fn is_ours(&self) -> bool {
+        match self {
+            Self::Attached { policy_arn } => is_own_policy(policy_arn),
+            Self::Inline { name, .. } => is_inline_name(name),
+        }
+    }
+
+    /// Whether both are the same. Two texts may be one document.
+    fn is_same(&self, other: &Self) -> bool {
+        let of = |text: &str| serde_json::from_str::<Value>(text).ok();
+        match (self, other) {
+            (Self::Inline { name, document }, Self::Inline { name: its, document: other }) => {
+                name == its && (document == other || of(document).is_some_and(|one| Some(one) == of(other)))
+            }
+            _ => self == other,
+        }
+    }
+}
+
 impl HolderFile {
+    /// Reads the document that is stored under `key`. What can't be one of this holder's grants is left out, and of two that are
+    /// the same grant all but the first: somebody else wrote them, and what can't be read must not keep the rest from ending.
+    pub fn read(key: &str, body: &str) -> Self {
+        #[derive(Deserialize)]
+        struct Rows {
+            grants: Vec<Value>,
+        }
+        let rows = serde_json::from_str::<Rows>(body).map(|rows| rows.grants).unwrap_or_default();
+        let mut file = Self::default();
+        for grant in rows.into_iter().filter_map(|row| serde_json::from_value::<Grant>(row).ok()) {
+            if self::key(&grant.holder_id) == key && file.grant(&grant.case_id, grant.opening).is_none() {
+                file.grants.push(grant);
+            }
+        }
+        file
+    }
+
     /// The grant of one opening of a case.
     pub fn grant(&self, case_id: &str, opening: u64) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.is_of(case_id, opening))
@@ -276,7 +405,35 @@ impl Grant {
             state: State::Giving,
             failures: 0,
             retry_at: 0,
+            absent_since: None,
         }
+    }
+
+    /// The same, with nothing gone wrong yet.
+    fn afresh(&self) -> Self {
+        Self { failures: 0, retry_at: 0, absent_since: None, ..self.clone() }
+    }
+
+    /// Whether it is the grant that was decided, however far it has come.
+    fn is_as(&self, decided: &Self) -> bool {
+        self.shares_with(decided) && (self.decided_at, self.not_after) == (decided.decided_at, decided.not_after)
+    }
+
+    /// Why it ends, or ended.
+    pub fn end(&self) -> Option<&End> {
+        match &self.state {
+            State::Giving | State::Given => None,
+            State::Taking(end) | State::Taken(end) | State::Ended(end) => Some(end),
+        }
+    }
+
+    /// Whether it is something that reconcile gives, for this case.
+    fn is_ours(&self) -> bool {
+        let is_its = match &self.permission {
+            Permission::Attached { .. } => true,
+            Permission::Inline { name, .. } => *name == inline_name(&self.case_id, self.opening),
+        };
+        self.permission.is_ours() && is_its
     }
 
     /// Whether nothing is left to do, for ever.
@@ -289,19 +446,8 @@ impl Grant {
         matches!(self.state, State::Giving | State::Given) && now < self.not_after
     }
 
-    /// Whether it is something that reconcile gives at all: whoever wrote something else into the table must not have it taken
-    /// from somebody.
-    fn is_ours(&self) -> bool {
-        match &self.permission {
-            Permission::Attached { policy_arn } => OWN_POLICIES.iter().any(|own| {
-                policy_arn.strip_suffix(own.name).is_some_and(|front| front.ends_with(":policy/trailpass/"))
-            }),
-            Permission::Inline { name, .. } => *name == inline_name(&self.case_id, self.opening),
-        }
-    }
-
     /// Whether both are one and the same entry in IAM.
     pub fn shares_with(&self, other: &Self) -> bool {
-        self.holder_id == other.holder_id && self.holder == other.holder && self.permission == other.permission
+        self.holder_id == other.holder_id && self.holder == other.holder && self.permission.is_same(&other.permission)
     }
 }

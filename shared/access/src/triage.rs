@@ -25,8 +25,8 @@ mod opening;
 mod storm;
 
 pub use files::{
-    AccountFile, Budget, HourFile, Opened, OpenedCase, PrincipalFile, RecentCase, case_key, hour_key, is_open_case,
-    named_entity_key, principal_key, recent_cases,
+    AccountFile, Budget, HourFile, Opened, OpenedCase, PrincipalFile, RecentCase, case_key, hour_key,
+    is_latest_of_call, is_open_case, named_entity_key, principal_key, principal_key_of, recent_cases,
 };
 use files::{account_key, principal_name};
 use opening::Opening;

@@ -295,13 +295,38 @@ fn a_rule_that_fails_denies_loudly() {
 fn without_a_set_nothing_is_allowed() {
     let approvers = approvers();
     let rules = ApprovalRules::broken(refusal("permit"));
-    for answer in ANSWERS {
+    for answer in [AnswerKind::Approve, AnswerKind::Reject] {
         let verdict = rules.decide(&Request { answer, ..routine(Who::Listed(called(&approvers, "alice"))) });
         assert_loudly_denied(&verdict, "nothing is allowed until this is mended: approval rules: operator: ");
     }
     let unread = ApprovalRules::broken(RulesError::of("the parameter could not be read"));
     assert_eq!(rules.hash().len(), 64);
     assert_ne!(rules.hash(), unread.hash());
+}
+
+#[test]
+fn every_listed_approver_may_revoke_whatever_the_rules_are() {
+    let approvers = approvers();
+    let sets = [
+        ApprovalRules::parse(None).unwrap(),
+        ApprovalRules::broken(refusal("permit")),
+        operator("permit (principal == Approver::\"bob\", action == Action::\"approve\", resource);"),
+        operator("permit (principal, action, resource);\nforbid (principal, action, resource);"),
+    ];
+    let request = routine(Who::Listed(called(&approvers, "alice")));
+    // Nor does it matter whose denial it was, or what has become of the case.
+    let remedy = RemedyFacts { scenario: None, action: None, account_id: None, hash: None, ..request.remedy };
+    for rules in sets {
+        for own_denial in OWN {
+            let revoking = Request { answer: AnswerKind::Revoke, own_denial, remedy, minutes: 0, ..request };
+            let verdict = rules.decide(&revoking);
+            assert!(verdict.allowed && !verdict.faulty, "{rules:?}: {verdict:?}");
+            let verdict = rules.decide(&Request { who: Who::Unlisted("alice"), ..revoking });
+            assert!(!verdict.allowed && !verdict.faulty, "{rules:?}: {verdict:?}");
+        }
+    }
+    let fault = refusal("forbid (principal, action == Action::\"revoke\", resource);").to_string();
+    assert!(fault.contains("revoke"), "a rule that would never be asked: {fault}");
 }
 
 #[test]

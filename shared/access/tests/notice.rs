@@ -35,6 +35,8 @@ use crate::{
 mod offer;
 #[path = "notice/pages.rs"]
 mod pages;
+#[path = "notice/progress.rs"]
+mod progress;
 #[path = "slack_answers/sdk.rs"]
 mod sdk;
 #[path = "notice/slack.rs"]

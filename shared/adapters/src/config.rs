@@ -4,6 +4,7 @@
 //! function starts and not when the first alarm can't be sent. All that is wrong is said at once. An empty variable is an absent one
 //! (CloudFormation can't leave one out). `TRAILPASS_LOG` is read apart, by [`crate::telemetry::init`], because what is wrong here is to be logged.
 
+use access::grant::GrantMode;
 use std::fmt;
 
 /// How a topic's messages have to look.
@@ -68,6 +69,12 @@ pub struct Config {
     pub allow_direct_invoke: bool,
     /// `TRAILPASS_GUARDRAILS`: the operator's guardrails, unread.
     pub guardrails: Option<String>,
+    /// `TRAILPASS_GRANT_MODE`: what may be granted; nothing, unless it says otherwise.
+    pub grant_mode: GrantMode,
+    /// `TRAILPASS_PERMISSIONS_BOUNDARY`: the ARN of the permissions boundary without which nobody is given an inline policy.
+    pub boundary: Option<String>,
+    /// `TRAILPASS_MAC_KEY`: the id or ARN of KMS's key that vouches for decisions.
+    pub mac_key: Option<String>,
 }
 
 /// Everything that is wrong, each with the variable's name and what is expected of it. Values are not repeated.
@@ -87,6 +94,10 @@ const TOKEN: &str = "TRAILPASS_SLACK_BOT_TOKEN_SECRET";
 const SLACK_API: &str = "TRAILPASS_SLACK_API";
 const OWN_ROLES: &str = "TRAILPASS_OWN_ROLES";
 const DIRECT: &str = "TRAILPASS_ALLOW_DIRECT_INVOKE";
+const GRANT_MODE: &str = "TRAILPASS_GRANT_MODE";
+const GRANT_MODES: [(&str, GrantMode); 3] =
+    [("none", GrantMode::None), ("managed", GrantMode::Managed), ("exact", GrantMode::Exact)];
+const BOUNDARY: &str = "TRAILPASS_PERMISSIONS_BOUNDARY";
 
 impl Config {
     /// Reads every variable once. `env` is `|name| std::env::var(name).ok()`, or a test's table.
@@ -103,6 +114,9 @@ impl Config {
             own_roles: reader.own_roles(),
             allow_direct_invoke: reader.one_of(DIRECT, &[("true", true), ("false", false)]).unwrap_or(false),
             guardrails: reader.get("TRAILPASS_GUARDRAILS"),
+            grant_mode: reader.one_of(GRANT_MODE, &GRANT_MODES).unwrap_or_default(),
+            boundary: reader.checked(BOUNDARY, is_policy, "the ARN of a managed policy"),
+            mac_key: reader.checked("TRAILPASS_MAC_KEY", is_secret_name, "the id or ARN of a key"),
         };
         if reader.get(TABLE).is_none() {
             reader.wrong.push(format!("{TABLE} is missing: the name of the table for cases"));
@@ -205,6 +219,10 @@ fn is_topic(text: &str) -> bool {
         && is_one_word(text)
 }
 
+fn is_policy(text: &str) -> bool {
+    text.starts_with("arn:") && text.contains(":policy/") && is_one_word(text)
+}
+
 fn is_channel(text: &str) -> bool {
     text.len() > 1
         && text.starts_with(['C', 'D', 'G'])
@@ -221,7 +239,7 @@ fn is_one_word(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Audience, Config, SlackRoute, Topic, TopicFormat};
+    use super::{Audience, Config, GrantMode, SlackRoute, Topic, TopicFormat};
 
     fn read(settings: &[(&str, &str)]) -> Result<Config, Vec<String>> {
         let env = |name: &str| settings.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
@@ -250,6 +268,9 @@ mod tests {
             own_roles: vec![],
             allow_direct_invoke: false,
             guardrails: None,
+            grant_mode: GrantMode::None,
+            boundary: None,
+            mac_key: None,
         };
         assert_eq!(config, Ok(expected));
     }
@@ -271,6 +292,9 @@ mod tests {
             ),
             ("TRAILPASS_ALLOW_DIRECT_INVOKE", "true"),
             ("TRAILPASS_GUARDRAILS", "{\"protected\": []}"),
+            ("TRAILPASS_GRANT_MODE", "managed"),
+            ("TRAILPASS_MAC_KEY", "arn:aws:kms:eu-west-1:111122223333:key/vouch"),
+            ("TRAILPASS_PERMISSIONS_BOUNDARY", "arn:aws:iam::111122223333:policy/ceiling"),
         ])
         .unwrap();
         let topic = |arn: &str, format| Some(Topic { arn: arn.into(), format });
@@ -286,6 +310,9 @@ mod tests {
         assert!(config.allow_direct_invoke);
         assert_eq!(config.slack_api.as_deref(), Some("http://127.0.0.1:9/api"));
         assert_eq!(config.guardrails.as_deref(), Some("{\"protected\": []}"));
+        assert_eq!(config.grant_mode, GrantMode::Managed);
+        assert_eq!(config.mac_key.as_deref(), Some("arn:aws:kms:eu-west-1:111122223333:key/vouch"));
+        assert_eq!(config.boundary.as_deref(), Some("arn:aws:iam::111122223333:policy/ceiling"));
     }
 
     #[test]
@@ -311,6 +338,8 @@ mod tests {
             ),
             (&[TABLE, ("TRAILPASS_SLACK_API", "slack.com")], "TRAILPASS_SLACK_API: expected an address"),
             (&[TABLE, ("TRAILPASS_OWN_ROLES", "triage")], "TRAILPASS_OWN_ROLES: expected ARNs"),
+            (&[TABLE, ("TRAILPASS_GRANT_MODE", "all")], "TRAILPASS_GRANT_MODE: expected none or managed or exact"),
+            (&[TABLE, ("TRAILPASS_PERMISSIONS_BOUNDARY", "ceiling")], "TRAILPASS_PERMISSIONS_BOUNDARY: expected"),
             (
                 &[TABLE, ("TRAILPASS_ALLOW_DIRECT_INVOKE", "yes")],
                 "TRAILPASS_ALLOW_DIRECT_INVOKE: expected true or false",

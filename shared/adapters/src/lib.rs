@@ -5,12 +5,13 @@
 //! the environment) stands on this side, with an error type that says only what the caller has to tell apart: worth another
 //! try, refused for good, or a permission that we lack ourselves.
 //!
-//! Features: `aws` brings DynamoDB, SNS, Secrets Manager and Slack with the only HTTP and TLS stack of the project; `embedded`
-//! brings the store of a single machine. Without `aws` no TLS code is compiled.
+//! Features: `aws` brings DynamoDB, SNS, Secrets Manager and Slack with the only HTTP and TLS stack of the project; `iam` adds IAM;
+//! `embedded` brings the store of a single machine. Without `aws` no TLS code is compiled.
 
 pub mod config;
 #[cfg(feature = "aws")]
 pub mod http;
+pub mod iam;
 #[cfg(feature = "aws")]
 pub mod secrets;
 #[cfg(feature = "aws")]
@@ -19,3 +20,4 @@ pub mod slack;
 pub mod sns;
 pub mod store;
 pub mod telemetry;
+pub mod vouch;

@@ -24,6 +24,9 @@ pub const TEXT_BYTES: usize = 2048;
 /// The metrics' namespace in CloudWatch.
 pub const NAMESPACE: &str = "Trailpass";
 
+/// The target of lines that are kept as evidence: no level switches them off.
+pub const AUDIT: &str = "trailpass::audit";
+
 /// Where log lines go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -45,6 +48,7 @@ pub fn init(level: Option<&str>, output: Output) {
     let theirs = ours.min(LevelFilter::WARN);
     let filter = Targets::new()
         .with_default(ours)
+        .with_target(AUDIT, LevelFilter::INFO)
         .with_targets(["aws", "h2", "hyper", "lambda", "rustls", "tower"].map(|library| (library, theirs)));
     let lines = tracing_subscriber::fmt::layer().event_format(Lines);
     let started = match output {
@@ -79,6 +83,16 @@ pub enum Metric {
     Failed,
     /// Our own calls that AWS refused. Beside the sum.
     OwnDenials,
+    /// Grants that IAM took.
+    Given,
+    /// Grants that are over.
+    Ended,
+    /// Grants whose time is over and that IAM has not let go of, each time they are seen so.
+    Overdue,
+    /// Decisions and revocations that nothing vouches for: somebody wrote them by hand.
+    Unvouched,
+    /// What hung on somebody under our names and nothing accounted for.
+    Orphans,
 }
 
 impl Metric {
@@ -93,6 +107,11 @@ impl Metric {
             Self::Ignored => "Ignored",
             Self::Failed => "Failed",
             Self::OwnDenials => "OwnDenials",
+            Self::Given => "Given",
+            Self::Ended => "Ended",
+            Self::Overdue => "Overdue",
+            Self::Unvouched => "Unvouched",
+            Self::Orphans => "Orphans",
         }
     }
 }

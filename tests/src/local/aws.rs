@@ -143,6 +143,18 @@ pub fn element(xml: &str, name: &str) -> Option<String> {
     rest.split_once(&format!("</{name}>")).map(|(text, _)| text.to_owned())
 }
 
+/// IAM's answer with users' ids as AWS gives them: `AIDA…` in capitals. The emulator's have no prefix, and nobody would be taken
+/// for a user by one.
+pub fn with_users_ids(xml: &str) -> String {
+    let mut parts = xml.split("<UserId>");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (id, rest) = part.split_once('<').unwrap_or((part, ""));
+        out.push_str(&format!("<UserId>AIDA{}<{rest}", id.to_uppercase()));
+    }
+    out
+}
+
 /// A form's fields.
 pub fn form(body: &str) -> Vec<(String, String)> {
     body.split('&')

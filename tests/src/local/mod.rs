@@ -22,6 +22,7 @@ pub mod place;
 pub mod proxy;
 pub mod slack;
 pub mod template;
+pub mod vouching;
 
 use std::{future::Future, path::PathBuf, time::Duration};
 

@@ -28,6 +28,8 @@ pub enum Kind {
     Post,
     /// An update of a message in Slack.
     Update,
+    /// A change of somebody's permissions in IAM.
+    Change,
     /// Anything that changes nothing.
     Read,
 }
@@ -74,6 +76,7 @@ pub type Victim = Arc<Mutex<Child>>;
 struct Book {
     effects: Vec<Kind>,
     reads: usize,
+    iam: Vec<String>,
     publications: Vec<Publication>,
     fault: Option<(usize, When)>,
     trouble: Vec<(Kind, Trouble)>,
@@ -102,6 +105,11 @@ impl Ledger {
     /// What was published.
     pub fn publications(&self) -> Vec<Publication> {
         self.book.lock().unwrap().publications.clone()
+    }
+
+    /// IAM's operations that were called, in their order.
+    pub fn iam_calls(&self) -> Vec<String> {
+        self.book.lock().unwrap().iam.clone()
     }
 
     /// From now on the `n`th effect goes wrong, once. The first is 1.
@@ -139,6 +147,7 @@ impl Ledger {
     /// Takes a request down. What goes wrong with it, if anything.
     fn enter(&self, kind: Kind, request: &Request) -> Option<When> {
         let mut book = self.book.lock().unwrap();
+        book.iam.extend(iam_action(request));
         if kind == Kind::Read {
             book.reads += 1;
             return None;
@@ -196,6 +205,9 @@ async fn pass(upstream: SocketAddr, ledger: &Ledger, request: Request) -> Reply 
     let is_slacks = matches!(kind, Kind::Post | Kind::Update);
     let answer = if is_slacks { http::send(upstream, &request).await } else { moto::send(upstream, &request).await };
     let Ok(mut answer) = answer else { return Reply::Close };
+    if iam_action(&request).is_some() {
+        answer.body = aws::with_users_ids(&String::from_utf8_lossy(&answer.body)).into_bytes();
+    }
     // The emulator refuses in XML whatever it was asked in, a form that no SDK reads.
     if answer.status == 403 && !is_slacks {
         answer = denied(&request);
@@ -234,8 +246,20 @@ fn kind(request: &Request) -> Kind {
         (None, "/api/chat.update") => Kind::Update,
         (None, path) if path.starts_with("/api/") || path.starts_with("/hook/") => Kind::Post,
         (None, _) if request.text().contains("Action=Publish&") => Kind::Publish,
+        (None, _) if iam_action(request).is_some_and(|action| changes_somebody(&action)) => Kind::Change,
         (None, _) => Kind::Read,
     }
+}
+
+/// The operation, if it is IAM's.
+fn iam_action(request: &Request) -> Option<String> {
+    let text = request.text();
+    let action = text.strip_prefix("Action=")?.split('&').next()?;
+    text.contains("Version=2010-05-08").then(|| action.to_owned())
+}
+
+fn changes_somebody(action: &str) -> bool {
+    ["Attach", "Detach", "Put", "Delete"].iter().any(|verb| action.starts_with(verb))
 }
 
 fn publication(request: &Request) -> Publication {

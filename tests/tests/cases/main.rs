@@ -382,6 +382,26 @@ fn another_cause_is_linked_to_the_last_of_the_same_call() {
 }
 
 #[test]
+fn the_latest_case_of_a_call_is_told_by_the_principals_file() {
+    let mut desk = Desk::new();
+    let is_latest =
+        |desk: &Desk, case: &Case| triage::is_latest_of_call(desk.documents.get(&triage::principal_key_of(case)), case);
+    desk.settle(&[call()]);
+    let first = desk.case();
+    assert!(is_latest(&desk, &first));
+    desk.settle(&[call(), denial("bob", "ListTags")]);
+    assert!(is_latest(&desk, &first), "another call, and the same once more");
+    desk.settle(&[call().because(SCP)]);
+    let second = desk.cases().into_iter().find(|case| case.linked.as_ref() == Some(&first.id)).unwrap();
+    assert!(!is_latest(&desk, &first));
+    assert!(is_latest(&desk, &second));
+    desk.now += 3 * DAY;
+    desk.settle(&[call()]);
+    assert!(is_latest(&desk, &first) && !is_latest(&desk, &second), "the old cause, anew");
+    assert!(!triage::is_latest_of_call(None, &first), "it can't be told");
+}
+
+#[test]
 fn that_somebody_was_told_is_written_beside_whatever_happened_since() {
     let mut desk = Desk::new();
     let opened = desk.take(&[call()]);

@@ -14,6 +14,7 @@
 
 mod again;
 mod flood;
+mod grants;
 mod killed;
 mod outage;
 mod road;
@@ -26,8 +27,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tests::local::function::Counts;
 
-/// The function's program.
+/// Triage's program.
 const TRIAGE: &str = env!("CARGO_BIN_EXE_triage-as-deployed");
+
+/// The one that changes IAM.
+const RECONCILE: &str = env!("CARGO_BIN_EXE_reconcile-as-deployed");
 
 /// The time that the template gives an invocation.
 const USUAL: Duration = Duration::from_secs(30);

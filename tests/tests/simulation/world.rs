@@ -4,18 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use access::{
     case::{Arrival, Arrivals, Case},
-    decide::{self, Outcome, Request},
+    decide::{self, Known, Outcome, Request},
     decision::{Answer, Approved, Channel, Decision, Revocation},
     diagnose::{Setting, diagnose},
     diagnosis::Apply,
     event,
     grant::GrantMode,
     guardrails::Guardrails,
-    reconcile::{self, End, Entity, Facts, Holder, HolderFile, Limits, Permission, State, Step, failed, step},
+    reconcile::{
+        self, End, Entity, Facts, Failure, Holder, HolderFile, Limits, Permission, Reason, State, Step, answered, step,
+    },
 };
 use tests::sample::{STORE, TRAIL, lacking, role, user, with};
 
-const MINUTE: i64 = 60;
+use super::iam::{BOUNDARY, Held};
+
+pub const MINUTE: i64 = 60;
 pub const HOUR: i64 = 60 * MINUTE;
 const START: i64 = 1_790_000_000;
 /// How far reconcile's clock may be behind.
@@ -35,7 +39,7 @@ impl Counts {
     }
 
     pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        const EXPECTED: [&str; 23] = [
+        const EXPECTED: [&str; 33] = [
             "approved",
             "rejected",
             "rules said no",
@@ -59,6 +63,16 @@ impl Counts {
             "refused by IAM",
             "forged",
             "orphaned",
+            "looked too early",
+            "refused after",
+            "renamed",
+            "decision deleted",
+            "case forged",
+            "grant forged",
+            "overtaken",
+            "setting changed",
+            "no longer allowed",
+            "altered",
         ];
         EXPECTED.into_iter().map(|what| (what, self.0.get(what).copied().unwrap_or(0)))
     }
@@ -72,15 +86,22 @@ pub struct World {
     pub(super) chance: u64,
     pub(super) now: i64,
     pub(super) setting: Setting,
+    pub(super) limits: Limits,
     pub(super) cases: BTreeMap<String, Case>,
     pub(super) decisions: BTreeMap<Key, Decision>,
     pub(super) revocations: BTreeMap<Key, Revocation>,
     /// What decide vouched for: no other bytes verify.
     pub(super) vouched: BTreeSet<Vec<u8>>,
-    /// What approvers really decided, as it was shown to them.
-    pub(super) approved: BTreeMap<Key, (Decision, Holder, Permission)>,
+    /// What approvers really decided. Where somebody deletes a decision, another may be made.
+    pub(super) approved: Vec<Approval>,
     pub(super) files: BTreeMap<String, (u64, String)>,
     pub(super) iam: BTreeMap<Holder, Entity>,
+    /// What IAM showed under a name, until when.
+    pub(super) past: Vec<(i64, Holder, Option<Entity>)>,
+    /// What was given to somebody else than was looked at: by a name that came to be another's in that moment.
+    pub(super) mistaken: BTreeSet<Held>,
+    /// Of what somebody has deleted the decision, or altered what is remembered.
+    pub(super) lost: BTreeSet<Key>,
     pub(super) next_id: u64,
     has_outsiders: bool,
     pub(super) is_calm: bool,
@@ -89,9 +110,17 @@ pub struct World {
     pub counts: Counts,
 }
 
+/// An approval as it was shown.
+pub struct Approval {
+    pub key: Key,
+    pub decision: Decision,
+    pub holder: Holder,
+    pub permission: Permission,
+}
+
 /// How a run of reconcile ended.
 #[derive(PartialEq)]
-enum Ran {
+pub enum Ran {
     Through,
     Crashed,
 }
@@ -102,13 +131,17 @@ impl World {
             chance: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d,
             now: START,
             setting: Setting { mode: GrantMode::Exact, guardrails: Guardrails::default() },
+            limits: Limits::default(),
             cases: BTreeMap::new(),
             decisions: BTreeMap::new(),
             revocations: BTreeMap::new(),
             vouched: BTreeSet::new(),
-            approved: BTreeMap::new(),
+            approved: Vec::new(),
             files: BTreeMap::new(),
             iam: BTreeMap::new(),
+            past: Vec::new(),
+            mistaken: BTreeSet::new(),
+            lost: BTreeSet::new(),
             next_id: 0,
             has_outsiders: seed.is_multiple_of(2),
             is_calm: false,
@@ -147,29 +180,15 @@ impl World {
         vec![Holder::User("alice".into()), Holder::User("bob".into()), Holder::Role("reader".into())]
     }
 
-    pub(super) fn make(&mut self, holder: Holder) {
-        self.next_id += 1;
-        let kind = if matches!(holder, Holder::User(_)) { "AIDA" } else { "AROA" };
-        // Now and then somebody has as many policies as IAM takes.
-        let attached = if self.below(12) == 0 { ATTACHABLE } else { self.below(3) };
-        let others = (0..attached).map(|n| format!("arn:aws:iam::111122223333:policy/other-{n}")).collect();
-        let entity = Entity {
-            id: format!("{kind}J45Q7YFF{:04}EXAMPLE", self.next_id),
-            path: "/".into(),
-            attached: others,
-            attachable: ATTACHABLE,
-            ..Entity::default()
-        };
-        self.iam.insert(holder, entity);
-    }
-
     pub fn something_happens(&mut self) {
-        match self.below(20) {
+        let now = self.now;
+        self.past.retain(|(until, ..)| now - until <= HOUR);
+        match self.below(22) {
             0..=3 => self.somebody_is_denied(),
             4..=8 => self.somebody_answers(),
             9 => self.somebody_revokes(),
             // Half of all histories are left alone by outsiders: there everything has to come out as it was decided.
-            10 if self.has_outsiders => self.somebody_touches_iam(),
+            10 | 20 if self.has_outsiders => self.somebody_touches_iam(),
             11 if self.has_outsiders => self.somebody_forges(),
             10..=13 => self.now += [20, MINUTE, 10 * MINUTE, HOUR, 5 * HOUR][self.below(5)],
             14..=17 => {
@@ -179,15 +198,30 @@ impl World {
                 }
             }
             18 => self.sweep(),
+            19 if self.below(2) == 0 => self.the_operator_changes_the_setting(),
             _ => self.a_calm_sweep(),
         }
     }
 
+    /// What the stack may grant, to whom, and what it asks of them.
+    fn the_operator_changes_the_setting(&mut self) {
+        self.counts.saw("setting changed");
+        match self.below(3) {
+            0 => {
+                let modes = [GrantMode::None, GrantMode::Managed, GrantMode::Exact, GrantMode::Exact];
+                self.setting.mode = self.one(&modes).unwrap();
+            }
+            1 => {
+                let guardrails = ["{}", r#"{"protected":{"names":["ali*"]}}"#, r#"{"protected":{"names":["reader"]}}"#];
+                self.setting.guardrails = Guardrails::from_json(guardrails[self.below(3)]).unwrap();
+            }
+            _ => self.limits.boundary = [None, Some(BOUNDARY.to_owned())][self.below(2)].clone(),
+        }
+    }
+
     fn somebody_is_denied(&mut self) {
-        let holder = {
-            let all = self.holders();
-            self.one(&all).unwrap()
-        };
+        let holders: Vec<Holder> = self.iam.keys().cloned().collect();
+        let Some(holder) = self.one(&holders) else { return };
         let Some(id) = self.iam.get(&holder).map(|entity| entity.id.clone()) else { return };
         let action = [
             "cloudtrail:GetTrail",
@@ -249,7 +283,8 @@ impl World {
         let rules = |_: &decide::Question<'_>| if says_no { Err(vec!["no".to_owned()]) } else { Ok(()) };
         // A second click reads the table before the first one's decision stands there: the first write counts.
         let before = if self.once_in(2) { None } else { self.decisions.get(&key) };
-        match decide::decide(&case, before, &request, &self.setting, "rules", rules, self.now) {
+        let known = Known { case: &case, is_latest: true, before };
+        match decide::decide(&known, &request, &self.setting, "rules", rules, self.now) {
             Outcome::Decided(decision) => {
                 if self.decisions.contains_key(&key) {
                     return self.counts.saw("decided before");
@@ -264,7 +299,12 @@ impl World {
                         setting: &self.setting,
                     };
                     let shown = reconcile::permission(&facts).expect("what was approved can be given");
-                    self.approved.insert(key.clone(), ((*decision).clone(), shown.holder, shown.permission));
+                    self.approved.push(Approval {
+                        key: key.clone(),
+                        decision: (*decision).clone(),
+                        holder: shown.holder,
+                        permission: shown.permission,
+                    });
                 }
                 self.decisions.insert(key, *decision);
             }
@@ -276,7 +316,7 @@ impl World {
     }
 
     fn somebody_revokes(&mut self) {
-        let keys: Vec<Key> = self.approved.keys().cloned().collect();
+        let keys: Vec<Key> = self.approved.iter().map(|approval| approval.key.clone()).collect();
         let Some((case_id, opening)) = self.one(&keys) else { return };
         let revocation = Revocation { case_id: case_id.clone(), opening, by: saanvi(), revoked_at: self.now };
         self.vouched.insert(revocation.message());
@@ -286,13 +326,13 @@ impl World {
 
     pub(super) fn file(&self, key: &str) -> (Option<u64>, HolderFile) {
         match self.files.get(key) {
-            Some((version, body)) => (Some(*version), serde_json::from_str(body).unwrap()),
+            Some((version, body)) => (Some(*version), HolderFile::read(key, body)),
             None => (None, HolderFile::default()),
         }
     }
 
     /// One run for one decision, as the function does it; it may die between any two effects.
-    fn reconcile(&mut self, key: &Key, remembered: Option<&str>, depth: u32) -> Ran {
+    pub(super) fn reconcile(&mut self, key: &Key, remembered: Option<&str>, depth: u32) -> Ran {
         let mut left = if self.once_in(4) { self.below(5) } else { usize::MAX };
         let now = self.now - if self.is_calm { 0 } else { self.below(usize::try_from(BEHIND).unwrap()) as i64 };
         for _ in 0..20 {
@@ -315,15 +355,13 @@ impl World {
                 case: case.as_ref(),
                 setting: &setting,
             };
+            // IAM first and the table after that: the look is at whom an earlier reading names.
+            let named = reconcile::holder(&facts, self.file(&file_key).1.grant(&key.0, key.1));
+            let (entity, is_true) = named.as_ref().map_or((None, true), |holder| self.look(holder));
             let (version, mut file) = self.file(&file_key);
             let grant = file.grant(&key.0, key.1).cloned();
-            let holder = grant
-                .as_ref()
-                .map(|g| g.holder.clone())
-                .or_else(|| reconcile::permission(&facts).ok().map(|e| e.holder));
-            let entity = holder.as_ref().and_then(|holder| self.iam.get(holder)).cloned();
-            let step =
-                step(&facts, &Limits::default(), grant.as_ref(), entity.as_ref(), file.others(&key.0, key.1), now);
+            let limits = self.limits.clone();
+            let step = step(&facts, &limits, grant.as_ref(), entity.as_ref(), file.others(&key.0, key.1), now);
             if left == 0 {
                 self.counts.saw("crashed");
                 return Ran::Crashed;
@@ -352,16 +390,42 @@ impl World {
                     self.files.insert(file_key, (version.unwrap_or(0) + 1, serde_json::to_string(&file).unwrap()));
                 }
                 Step::Apply(change) => {
+                    let holder = named.unwrap();
+                    let mut is_mistake = !is_true;
                     // The name may come to be another's between the look and the change.
                     if self.has_outsiders && self.once_in(40) {
                         self.is_touched = true;
-                        self.make(holder.unwrap());
+                        is_mistake = true;
+                        self.make(holder.clone());
                     }
-                    if let Err(failure) = self.change(&change) {
-                        let (version, mut file) = self.file(&file_key);
-                        let Some(grant) = file.grant(&key.0, key.1).cloned() else { continue };
-                        file.remember(failed(&grant, &failure, now));
-                        self.files.insert(file_key, (version.unwrap_or(0) + 1, serde_json::to_string(&file).unwrap()));
+                    // Another run may come in between, and find the grant revoked.
+                    if self.has_outsiders && depth == 0 && self.once_in(20) {
+                        self.counts.saw("overtaken");
+                        self.is_touched = true;
+                        let revocation =
+                            Revocation { case_id: key.0.clone(), opening: key.1, by: saanvi(), revoked_at: self.now };
+                        self.vouched.insert(revocation.message());
+                        self.revocations.insert(key.clone(), revocation);
+                        self.reconcile(key, remembered, 1);
+                    }
+                    let before: BTreeSet<Held> = self.held().into_iter().collect();
+                    let answer = self.change(&change);
+                    if is_mistake {
+                        let held = self.held().into_iter().filter(|held| !before.contains(held));
+                        self.mistaken.extend(held.collect::<Vec<_>>());
+                    }
+                    if left == 0 {
+                        self.counts.saw("crashed");
+                        return Ran::Crashed;
+                    }
+                    left -= 1;
+                    let (version, mut file) = self.file(&file_key);
+                    let Some(grant) = file.grant(&key.0, key.1).cloned() else { continue };
+                    let next = answered(&grant, &change, &answer, now);
+                    self.count_change(Some(&grant.state), &next.state);
+                    file.remember(next);
+                    self.files.insert(file_key, (version.unwrap_or(0) + 1, serde_json::to_string(&file).unwrap()));
+                    if !matches!(answer, Ok(()) | Err(Failure::Gone)) {
                         return Ran::Through;
                     }
                 }
@@ -384,28 +448,19 @@ impl World {
             State::Ended(End::Lapsed) => self.counts.saw("lapsed"),
             State::Ended(End::HolderGone) => self.counts.saw("holder gone"),
             State::Ended(End::Refused(_)) => self.counts.saw("refused by IAM"),
+            State::Ended(End::NotEntitled(Reason::Altered)) => self.counts.saw("altered"),
+            State::Taking(End::NotEntitled(Reason::Mode | Reason::Protected | Reason::Boundary)) => {
+                self.counts.saw("no longer allowed");
+            }
             _ => {}
         }
     }
+}
 
-    pub fn sweep(&mut self) {
-        for key in self.decisions.keys().cloned().collect::<Vec<_>>() {
-            self.reconcile(&key, None, 0);
-        }
-        // What is remembered is looked after even if its decision is gone.
-        for file_key in self.files.keys().cloned().collect::<Vec<_>>() {
-            for grant in self.file(&file_key).1.grants {
-                self.reconcile(&(grant.case_id, grant.opening), Some(&file_key), 0);
-            }
-        }
-        for (holder, entity) in self.iam.clone() {
-            let (_, file) = self.file(&reconcile::key(&entity.id));
-            for change in reconcile::orphans(&holder, &entity, &file) {
-                assert!(self.is_touched, "{change:?} is left to be swept, though nobody meddled");
-                self.counts.saw("orphaned");
-                let _ = self.change(&change);
-            }
-        }
+pub fn names(permission: &Permission) -> &String {
+    match permission {
+        Permission::Attached { policy_arn } => policy_arn,
+        Permission::Inline { name, .. } => name,
     }
 }
 

@@ -66,11 +66,10 @@ fn assert_all(text: &str, ids: &[&str]) {
 #[test]
 fn each_default_rule_is_needed() {
     type Change = fn(&mut Request);
-    let cases: [(&str, Change); 4] = [
+    let cases: [(&str, Change); 3] = [
         ("approve-routine", |request| request.minutes = 480),
         ("approve-sensitive", |request| request.remedy.risk = Risk::Sensitive),
         ("reject", |request| request.answer = AnswerKind::Reject),
-        ("revoke", |request| request.answer = AnswerKind::Revoke),
     ];
     assert_all(DEFAULT, &cases.map(|(id, _)| id));
     let approvers = approvers();
@@ -147,7 +146,7 @@ fn the_schema_is_the_whole_schema() {
     // What is built in is checked as strictly as what an operator writes, and without a warning.
     let (schema, warnings) = Schema::from_cedarschema_str(SCHEMA).unwrap();
     assert_eq!(warnings.count(), 0);
-    assert_eq!(schema.actions().count(), 3);
+    assert_eq!(schema.actions().count(), 2);
     // An attribute that is missing, were one ever to be, fails before any rule is asked.
     let approvers = approvers();
     let request = routine(Who::Listed(approvers.iter().next().unwrap()));

@@ -34,7 +34,7 @@ pub enum AnswerKind {
     Approve,
     /// A person said no.
     Reject,
-    /// End a grant early.
+    /// End a grant early. No rule is asked: [`may_revoke`](super::may_revoke).
     Revoke,
 }
 
@@ -149,14 +149,11 @@ impl Request<'_> {
         ]))
         .map_err(|e| e.to_string())?;
 
-        let action = uid(
-            "Action",
-            match self.answer {
-                AnswerKind::Approve => "approve",
-                AnswerKind::Reject => "reject",
-                AnswerKind::Revoke => "revoke",
-            },
-        )?;
+        let action = match self.answer {
+            AnswerKind::Approve => uid("Action", "approve")?,
+            AnswerKind::Reject => uid("Action", "reject")?,
+            AnswerKind::Revoke => return Err("no rule speaks of revoking".to_owned()),
+        };
         let entities = Entities::from_entities([approver, remedy], Some(schema)).map_err(|e| super::in_words(&e))?;
         let request =
             CedarRequest::new(principal, action, resource, context, Some(schema)).map_err(|e| super::in_words(&e))?;

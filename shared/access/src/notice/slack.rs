@@ -11,14 +11,14 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{Notice, advice, escape, escape::shown, facts, policy, words};
+use super::{Notice, advice, escape, escape::shown, facts, policy, progress::Progress, words};
 use crate::{
     decision::{Answer, Decision},
     diagnosis::{Apply, Diagnosis, Remedy, Response},
 };
 
 mod offer;
-mod outcome;
+pub(super) mod outcome;
 
 /// Slack takes 150.
 const HEADER: usize = 148;
@@ -26,6 +26,8 @@ const HEADER: usize = 148;
 const VALUE: usize = 260;
 /// A sentence of a section: why, a reason, a step.
 const SENTENCE: usize = 560;
+/// What became of a request: two sentences, of which names make the most.
+const PROGRESS: usize = 440;
 /// The policy, in a section that may hold 3,000.
 const POLICY: usize = 2_300;
 /// The same beside menus and buttons, or a decision, where long names leave no more for it.
@@ -45,6 +47,8 @@ enum Asked<'a> {
     Offer(Vec<Value>),
     /// Somebody has answered.
     Decided(&'a Decision),
+    /// Something has become of it: how far it is, and what there is to say.
+    Progress(&'a Progress, &'a str),
 }
 
 /// Writes the message: `text` for notifications and screen readers, `blocks` for everybody else.
@@ -64,6 +68,11 @@ pub fn decided(notice: &Notice<'_>, decision: &Decision) -> Value {
     written(notice, &Asked::Decided(decision))
 }
 
+/// The same with what became of the request, and nothing left to click.
+pub(super) fn progress(notice: &Notice<'_>, progress: &Progress, sentences: &str) -> Value {
+    written(notice, &Asked::Progress(progress, sentences))
+}
+
 /// Whoever is asked sees the policy whole, unless Slack would then take nothing at all. Where names are so long that it has no
 /// room for the offer either, nothing is offered here: the command can still answer.
 fn written(notice: &Notice<'_>, asked: &Asked<'_>) -> Value {
@@ -73,10 +82,12 @@ fn written(notice: &Notice<'_>, asked: &Asked<'_>) -> Value {
         return message;
     }
     let message = composed(notice, asked, POLICY_BESIDE);
-    if matches!(asked, Asked::Decided(_)) || fits(&message) {
-        return message;
+    match asked {
+        _ if fits(&message) => message,
+        // What was decided counts more than what else could have been; that stands on the page.
+        Asked::Decided(_) | Asked::Progress(..) => composed(notice, asked, 0),
+        Asked::Nothing | Asked::Offer(_) => composed(notice, &Asked::Nothing, POLICY),
     }
-    composed(notice, &Asked::Nothing, POLICY)
 }
 
 fn composed(notice: &Notice<'_>, asked: &Asked<'_>, policy: usize) -> Value {
@@ -90,11 +101,12 @@ fn composed(notice: &Notice<'_>, asked: &Asked<'_>, policy: usize) -> Value {
     }
     if diagnosis.response == Response::RaiseAlarm {
         alarm(&mut blocks, diagnosis);
-    } else {
+    } else if policy > 0 {
         fixes(&mut blocks, notice, policy);
     }
     match asked {
         Asked::Decided(decision) => blocks.push(labelled("What was decided", &outcome::sentence(notice, decision))),
+        Asked::Progress(_, sentences) => blocks.push(labelled_within("What became of it", sentences, PROGRESS)),
         Asked::Nothing | Asked::Offer(_) => {
             blocks.push(labelled("What happens now", advice::what_happens(diagnosis, notice.case.is_some())));
         }
@@ -118,6 +130,7 @@ fn summary(diagnosis: &Diagnosis, asked: &Asked<'_>) -> String {
     let shout = match asked {
         Asked::Decided(Decision { answer: Answer::Approve, .. }) => "APPROVED",
         Asked::Decided(Decision { answer: Answer::Reject, .. }) => "REJECTED",
+        Asked::Progress(progress, _) => progress.label(),
         Asked::Nothing | Asked::Offer(_) => advice::shout(diagnosis),
     };
     let mut text = format!("{shout}: ");
@@ -132,6 +145,7 @@ pub(super) fn envelope(text: &str, blocks: Vec<Value>) -> Value {
 fn header(diagnosis: &Diagnosis, asked: &Asked<'_>) -> Value {
     let sign = match diagnosis.response {
         _ if let Asked::Decided(decision) = asked => outcome::sign(decision.answer),
+        _ if let Asked::Progress(progress, _) = asked => progress.sign(),
         Response::RaiseAlarm => "🚨 ALARM 🚨",
         Response::RequestApproval => "🔑 Approval asked:",
         Response::SuggestFix if diagnosis.remedies.is_empty() => "Refused:",
@@ -213,8 +227,12 @@ fn section(text: String) -> Value {
 }
 
 fn labelled(label: &str, text: &str) -> Value {
+    labelled_within(label, text, SENTENCE)
+}
+
+fn labelled_within(label: &str, text: &str, max: usize) -> Value {
     let mut line = format!("*{label}:* ");
-    escape::prose(&mut line, text, SENTENCE);
+    escape::prose(&mut line, text, max);
     section(line)
 }
 

@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
     let denial = proposal.denial;
-    let obstacle = grant::obstacle(denial, proposal.rule, proposal.scenario, proposal.guardrails);
+    let obstacle = grant::obstacle(denial, proposal.rule, proposal.scenario, proposal.guardrails, proposal.simulated);
     let mut remedies = Vec::with_capacity(3);
     if matches!(
         denial.caller.principal.kind,

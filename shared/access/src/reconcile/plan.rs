@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    DECISION_LAPSES, End, Entitlement, Facts, Grant, Holder, HolderFile, INLINE_PREFIX, Permission, Reason, State,
-    is_own_policy, permission,
+    CLOCK_SKEW, DECISION_LAPSES, End, Entitlement, Facts, Grant, Holder, HolderFile, Permission, REMEMBERED, Reason,
+    SETTLES, State, TRACED, decided, has_end, is_inline_name, is_own_policy, permission,
 };
-use crate::guardrails::Guardrails;
+use crate::grant::GrantMode;
 
 /// The longest pause between two tries. Seconds.
 const LONGEST_PAUSE: i64 = 3600;
@@ -69,12 +69,25 @@ pub enum Step {
 pub enum Failure {
     /// Throttled, out of order, or no answer: another try may do.
     Passing,
+    /// `NoSuchEntity`: there is no such user, role or policy, or it does not hang there. What is to be taken back is gone; what is
+    /// to be given may do at another try, because IAM shows late what is new.
+    Gone,
     /// IAM will not, whoever asks again (a protected role, a full quota, a malformed document).
     Lasting(String),
 }
 
-/// What to do about one decision. `grant`: what is remembered of it. `entity`: its holder as IAM shows it now, `None` if there is
-/// no such user or role. `others`: what the same document remembers of the holder's other grants.
+/// Whom to look at in IAM before [`step`] is asked. `None`: nobody, and `step` needs no entity.
+pub fn holder(facts: &Facts<'_>, grant: Option<&Grant>) -> Option<Holder> {
+    match grant {
+        Some(grant) => Some(grant.holder.clone()),
+        None => Some(decided(facts.decision?).ok()?.holder),
+    }
+}
+
+/// What to do about one decision. `grant`: what is remembered of it. `entity`: what IAM shows now under the name that [`holder`]
+/// gives, `None` if there is no such user or role. `others`: what the same document remembers of the holder's other grants.
+///
+/// Look at IAM first and read the table after that: what was given in between is remembered by then.
 pub fn step<'a>(
     facts: &Facts<'_>,
     limits: &Limits,
@@ -83,131 +96,239 @@ pub fn step<'a>(
     mut others: impl Iterator<Item = &'a Grant>,
     now: i64,
 ) -> Step {
-    let entitled = permission(facts);
-    let Some(grant) = grant else {
-        return match (facts.decision, entitled) {
-            (Some(decision), Ok(entitlement)) => Step::Record(Grant::begun(decision, entitlement)),
-            // There is nothing to remember of what was never to be given.
-            _ => Step::Done,
-        };
-    };
-    let in_state = |state: State| Step::Record(Grant { state, failures: 0, retry_at: 0, ..grant.clone() });
-    if !grant.is_ours() && !grant.is_over() {
-        return in_state(State::Ended(End::NotEntitled(Reason::NotOffered)));
+    let Some(grant) = grant else { return begin(facts, limits, entity, others, now) };
+    if grant.is_over() {
+        return Step::Done;
     }
+    let in_state = |state: State| Step::Record(Grant { state, ..grant.afresh() });
+    let vouched = facts.decision.ok_or(Reason::NotDecided).and_then(|decision| {
+        let begun = Grant::begun(decision, decided(decision)?);
+        if begun.holder_id == grant.holder_id { Ok(begun) } else { Err(Reason::OtherHolder) }
+    });
+    let vouched = match vouched {
+        Ok(begun) if grant.is_as(&begun) => Some(begun),
+        // Somebody wrote what is remembered. What the decision gave is what has to be taken back.
+        Ok(begun) => {
+            let end = grant.end().cloned().unwrap_or(End::NotEntitled(Reason::Altered));
+            return Step::Record(Grant { state: State::Taking(end), ..begun });
+        }
+        Err(why) if !grant.is_ours() => return in_state(State::Ended(End::NotEntitled(why))),
+        Err(why) if grant.end().is_none() => return in_state(State::Taking(End::NotEntitled(why))),
+        Err(_) => None,
+    };
     // Changes go by name: should another user or role come to bear it between a look and a change, it holds an orphan.
-    let entity = entity.filter(|entity| entity.id == grant.holder_id);
+    let shown = entity;
+    let entity = shown.filter(|entity| entity.id == grant.holder_id);
+    let is_another = shown.is_some() && entity.is_none();
     let holds = entity.is_some_and(|entity| holds(entity, &grant.permission));
-    match &grant.state {
-        State::Ended(_) => Step::Done,
-        State::Giving | State::Given => {
-            if let Some(end) = end_of(facts, grant, &entitled, now) {
+    // Nobody but us writes these two, and whoever did must not put anything off by them.
+    let pause = Some(grant.retry_at).filter(|at| (now + 1..=now + LONGEST_PAUSE).contains(at));
+    let absent_since = grant.absent_since.filter(|since| *since <= now + CLOCK_SKEW);
+    let absent_from = |since| Step::Record(Grant { absent_since: since, ..grant.clone() });
+    match (&grant.state, vouched) {
+        (State::Giving, Some(_)) => {
+            let entitled = permission(facts);
+            if let Some(end) = end_of(facts, limits, grant, &entitled, entity, now) {
                 return in_state(State::Taking(end));
             }
-            let Some(entity) = entity else { return in_state(State::Ended(End::HolderGone)) };
-            if holds && !holds_as_decided(entity, &grant.permission) {
-                return in_state(State::Taking(End::ChangedByHand));
+            let (Some(entity), Ok(entitled)) = (entity, entitled) else {
+                return Step::Wait(grant.decided_at + DECISION_LAPSES);
+            };
+            match (obstacle(&entitled, entity), pause) {
+                (Some(why), _) => in_state(State::Taking(End::Refused(why.to_owned()))),
+                (None, Some(until)) => Step::Wait(until),
+                // Even if IAM shows it: what it shows may be of a grant that has ended since.
+                (None, None) => Step::Apply(giving(entitled)),
             }
-            match (&grant.state, holds) {
-                (State::Giving, true) => in_state(State::Given),
-                (State::Giving, false) if now >= grant.decided_at + DECISION_LAPSES => {
-                    in_state(State::Taking(End::Lapsed))
+        }
+        (State::Given, Some(_)) => {
+            if let Some(end) = end_of(facts, limits, grant, &permission(facts), entity, now) {
+                return in_state(State::Taking(end));
+            }
+            match (entity.filter(|_| holds), absent_since) {
+                (Some(entity), _) if !holds_as_decided(entity, &grant.permission) => {
+                    in_state(State::Taking(End::ChangedByHand))
                 }
-                (State::Giving, false) => match obstacle(grant, limits, &facts.setting.guardrails, entity) {
-                    Some(why) => in_state(State::Taking(End::Refused(why.to_owned()))),
-                    None if now < grant.retry_at => Step::Wait(grant.retry_at),
-                    None => Step::Apply(giving(grant)),
-                },
+                (Some(_), Some(_)) => absent_from(None),
+                (Some(_), None) => Step::Wait(grant.not_after),
+                (None, None) => absent_from(Some(now)),
+                (None, Some(since)) if now < since + SETTLES => Step::Wait(grant.not_after.min(since + SETTLES)),
                 // Somebody took it away by hand: that is said, and not undone.
-                (_, false) => in_state(State::Ended(End::RemovedByHand)),
-                (_, true) => Step::Wait(grant.not_after),
+                (None, Some(_)) if entity.is_some() => in_state(State::Taking(End::RemovedByHand)),
+                (None, Some(_)) => in_state(State::Taking(End::HolderGone)),
             }
         }
-        State::Taking(end) => {
+        (State::Taking(end) | State::Taken(end), _) => {
             let is_needed = others.any(|other| other.is_live(now) && other.shares_with(grant));
-            if !holds || is_needed {
-                return in_state(State::Ended(end.clone()));
+            let is_gone = match (holds, &grant.state, absent_since) {
+                (true, ..) => false,
+                (false, State::Taken(_), _) => true,
+                (false, _, since) => since.is_some_and(|since| now >= since + SETTLES),
+            };
+            match (absent_since, pause) {
+                _ if is_needed || is_gone => in_state(State::Ended(end.clone())),
+                (Some(_), _) if holds => absent_from(None),
+                (None, _) if !holds => absent_from(Some(now)),
+                // What is done to this name now is done to somebody else.
+                (Some(since), _) if is_another => Step::Wait(since + SETTLES),
+                (_, Some(until)) => Step::Wait(until),
+                // Even if IAM does not show it: it shows late what is new.
+                _ => Step::Apply(taking(grant)),
             }
-            if now < grant.retry_at {
-                return Step::Wait(grant.retry_at);
-            }
-            Step::Apply(taking(grant))
         }
+        // What is not vouched for was sent to be taken back above, and what is over was left alone.
+        (State::Giving | State::Given | State::Ended(_), _) => Step::Done,
     }
+}
+
+/// What to do about a decision of which nothing is remembered.
+fn begin<'a>(
+    facts: &Facts<'_>,
+    limits: &Limits,
+    entity: Option<&Entity>,
+    others: impl Iterator<Item = &'a Grant>,
+    now: i64,
+) -> Step {
+    let Some((decision, own)) = facts.decision.and_then(|decision| Some((decision, decided(decision).ok()?))) else {
+        return Step::Done;
+    };
+    let begun = Grant::begun(decision, own);
+    let entity = entity.filter(|entity| entity.id == begun.holder_id);
+    let end = end_of(facts, limits, &begun, &permission(facts), entity, now);
+    let Some(end) = end else { return Step::Record(begun) };
+    // It is told once: what was dropped to keep the document small must not come back with every sweep.
+    let is_crowded = others.filter(|other| other.is_over()).count() >= REMEMBERED;
+    if is_crowded || now >= decision.not_after.saturating_add(TRACED) {
+        return Step::Done;
+    }
+    // What was remembered of it may be lost, and IAM hold it.
+    let is_held = entity.is_some_and(|entity| holds(entity, &begun.permission));
+    let state = if is_held { State::Taking(end) } else { State::Ended(end) };
+    Step::Record(Grant { state, ..begun })
 }
 
 /// What hangs on a user or role under our names while nothing that is remembered accounts for it: a document was lost, or somebody
-/// put it there. Attached policies have no end of their own, so that nobody may hold one for ever.
+/// put it there, or its removal is put off. Attached policies have no end of their own, so that nobody may hold one for ever.
+///
+/// `file`: what is remembered under the entity's id, read after the look, and after [`step`] has been asked about all that is in it:
+/// this believes of it what it says is given.
 pub fn orphans(holder: &Holder, entity: &Entity, file: &HolderFile) -> Vec<Change> {
-    let is_accounted_for = |is_same: &dyn Fn(&Permission) -> bool| {
-        file.grants.iter().any(|grant| !grant.is_over() && grant.holder == *holder && is_same(&grant.permission))
-    };
-    let attached = entity.attached.iter().filter(|arn| is_own_policy(arn)).filter(|arn| {
-        !is_accounted_for(&|permission| matches!(permission, Permission::Attached { policy_arn } if policy_arn == *arn))
+    let attached = entity.attached.iter().filter_map(|arn| orphaned_attachment(arn, holder, &entity.id, file));
+    let inline = entity.inline.keys().filter(|name| is_inline_name(name)).filter(|name| {
+        !is_accounted_for(
+            file,
+            holder,
+            &entity.id,
+            &|permission| matches!(permission, Permission::Inline { name: own, .. } if own == *name),
+        )
     });
-    let inline = entity.inline.keys().filter(|name| name.starts_with(INLINE_PREFIX)).filter(|name| {
-        !is_accounted_for(&|permission| matches!(permission, Permission::Inline { name: own, .. } if own == *name))
-    });
-    let attached = attached.map(|arn| Change::Detach(holder.clone(), arn.clone()));
     attached.chain(inline.map(|name| Change::Delete(holder.clone(), name.clone()))).collect()
 }
 
-/// What to remember of a change that failed.
-pub fn failed(grant: &Grant, failure: &Failure, now: i64) -> Grant {
+/// The same for one of those who hold a policy of ours, as `ListEntitiesForPolicy` names them: by name and unique id. That also
+/// finds who has been renamed, and keeps policies and id. `file`: what is remembered under that id. An inline policy can't be
+/// found this way, and need not be: it ends by itself.
+pub fn orphaned_attachment(policy_arn: &str, holder: &Holder, id: &str, file: &HolderFile) -> Option<Change> {
+    let is_accounted_for = is_accounted_for(
+        file,
+        holder,
+        id,
+        &|permission| matches!(permission, Permission::Attached { policy_arn: own } if own == policy_arn),
+    );
+    let is_orphan = is_own_policy(policy_arn) && !is_accounted_for;
+    is_orphan.then(|| Change::Detach(holder.clone(), policy_arn.to_owned()))
+}
+
+fn is_accounted_for(file: &HolderFile, holder: &Holder, id: &str, is_it: &dyn Fn(&Permission) -> bool) -> bool {
+    let is_theirs = |grant: &Grant| grant.end().is_none() && grant.holder == *holder && grant.holder_id == id;
+    file.grants.iter().any(|grant| is_theirs(grant) && is_it(&grant.permission))
+}
+
+/// What to remember once IAM has answered a change that [`step`] asked for. `grant`: what is remembered by then, read anew: another
+/// run may have been there in between.
+pub fn answered(grant: &Grant, change: &Change, answer: &Result<(), Failure>, now: i64) -> Grant {
+    let in_state = |state: State| Grant { state, ..grant.afresh() };
     let pause = (30_i64 << grant.failures.min(10)).min(LONGEST_PAUSE);
-    let later = Grant { failures: grant.failures.saturating_add(1), retry_at: now + pause, ..grant.clone() };
-    match (failure, &grant.state) {
-        // It may have been made all the same, so it is taken back before it counts as refused.
-        (Failure::Lasting(why), State::Giving) => {
-            Grant { state: State::Taking(End::Refused(why.clone())), failures: 0, retry_at: 0, ..grant.clone() }
-        }
-        // What has to be taken back is never given up.
-        (Failure::Lasting(_) | Failure::Passing, _) => later,
+    let later = || Grant { failures: grant.failures.saturating_add(1), retry_at: now + pause, ..grant.clone() };
+    match (change, answer, &grant.state) {
+        (Change::Attach(..) | Change::Put(..), answer, state) => match (answer, state) {
+            (Ok(()), State::Giving) => in_state(State::Given),
+            // It may have been made all the same, so it is taken back before it counts as refused.
+            (Err(Failure::Lasting(why)), State::Giving) => in_state(State::Taking(End::Refused(why.clone()))),
+            (Err(Failure::Passing | Failure::Gone), State::Giving) => later(),
+            // It came too late: another run had taken it back already.
+            (Ok(()) | Err(Failure::Passing | Failure::Lasting(_)), State::Taken(end) | State::Ended(end)) => {
+                in_state(State::Taking(end.clone()))
+            }
+            (Err(Failure::Gone), State::Taken(_) | State::Ended(_)) | (_, State::Given | State::Taking(_)) => {
+                grant.clone()
+            }
+        },
+        (Change::Detach(..) | Change::Delete(..), answer, State::Taking(end) | State::Taken(end)) => match answer {
+            Ok(()) | Err(Failure::Gone) => Grant { retry_at: now + pause, ..in_state(State::Taken(end.clone())) },
+            // What has to be taken back is never given up.
+            Err(Failure::Passing | Failure::Lasting(_)) => later(),
+        },
+        (Change::Detach(..) | Change::Delete(..), _, State::Giving | State::Given | State::Ended(_)) => grant.clone(),
     }
 }
 
-/// Why the grant has to end now, if it has to.
-fn end_of(facts: &Facts<'_>, grant: &Grant, entitled: &Result<Entitlement, Reason>, now: i64) -> Option<End> {
+/// Why the grant has to end now, or must not begin. `grant` is as it was decided. A case that is gone takes nothing away from a
+/// grant that runs; time, mode, guardrails and boundary count without it.
+fn end_of(
+    facts: &Facts<'_>,
+    limits: &Limits,
+    grant: &Grant,
+    entitled: &Result<Entitlement, Reason>,
+    entity: Option<&Entity>,
+    now: i64,
+) -> Option<End> {
     if now >= grant.not_after {
         return Some(End::Expired);
+    }
+    if grant.decided_at > now + CLOCK_SKEW {
+        return Some(End::NotEntitled(Reason::InFuture));
+    }
+    if !has_end(grant.decided_at, grant.not_after) {
+        return Some(End::NotEntitled(Reason::Duration));
     }
     if facts.revocation.is_some_and(|revocation| grant.is_of(&revocation.case_id, revocation.opening)) {
         return Some(End::Revoked);
     }
-    match (entitled, facts.decision) {
-        // What is remembered may have been written by hand: it must be what the decision entitles to.
-        (Ok(entitlement), Some(decision)) => {
-            let begun = Grant::begun(decision, entitlement.clone());
-            let is_same =
-                begun.shares_with(grant) && (begun.not_after, begun.decided_at) == (grant.not_after, grant.decided_at);
-            (!is_same).then_some(End::NotEntitled(Reason::NotOffered))
-        }
-        // A case that closes, or opens anew, ends no grant that runs.
-        (Err(Reason::NoSuchCase), _) if grant.state == State::Given => None,
-        (Err(reason), _) => Some(End::NotEntitled(*reason)),
-        (Ok(_), None) => Some(End::NotEntitled(Reason::NotDecided)),
+    let is_inline = matches!(grant.permission, Permission::Inline { .. });
+    if facts.setting.mode == GrantMode::None || is_inline && facts.setting.mode != GrantMode::Exact {
+        return Some(End::NotEntitled(Reason::Mode));
     }
+    if let Some(entity) = entity {
+        let (Holder::User(name) | Holder::Role(name)) = &grant.holder;
+        let is_aws_own = entity.path.starts_with("/aws-service-role/") || entity.path.starts_with("/aws-reserved/");
+        if is_aws_own || facts.setting.guardrails.protect_entity(name, &entity.path) {
+            return Some(End::NotEntitled(Reason::Protected));
+        }
+        if is_inline && limits.boundary.is_some() && entity.boundary != limits.boundary {
+            return Some(End::NotEntitled(Reason::Boundary));
+        }
+    }
+    match entitled {
+        Err(Reason::NoSuchCase) if grant.state == State::Given => {}
+        Err(why) => return Some(End::NotEntitled(*why)),
+        Ok(_) => {}
+    }
+    let is_late = grant.state == State::Giving && now >= grant.decided_at + DECISION_LAPSES;
+    is_late.then_some(if entity.is_some() { End::Lapsed } else { End::HolderGone })
 }
 
-/// What IAM or the operator has against it, before it is tried.
-fn obstacle(grant: &Grant, limits: &Limits, guardrails: &Guardrails, entity: &Entity) -> Option<&'static str> {
-    let name = match &grant.holder {
-        Holder::User(name) | Holder::Role(name) => name,
-    };
-    if entity.path.starts_with("/aws-service-role/") || entity.path.starts_with("/aws-reserved/") {
-        return Some("AWS lets nobody change this role");
-    }
-    if guardrails.protect_entity(name, &entity.path) {
-        return Some("the guardrails protect this principal");
-    }
-    match &grant.permission {
-        Permission::Attached { .. } if entity.attached.len() >= entity.attachable => {
+/// What IAM has against it, before it is tried.
+fn obstacle(entitlement: &Entitlement, entity: &Entity) -> Option<&'static str> {
+    match &entitlement.permission {
+        Permission::Attached { policy_arn }
+            if entity.attached.len() >= entity.attachable && !entity.attached.contains(policy_arn) =>
+        {
             Some("as many policies are attached as IAM takes")
         }
-        Permission::Inline { .. } if limits.boundary.is_some() && entity.boundary != limits.boundary => {
-            Some("it does not have the permissions boundary that the operator asks for")
-        }
-        Permission::Inline { document, .. } if inline_size(entity) + size(document) > inline_limit(&grant.holder) => {
+        Permission::Inline { name, document }
+            if inline_size(entity, name) + size(document) > inline_limit(&entitlement.holder) =>
+        {
             Some("its inline policies leave no room for another")
         }
         _ => None,
@@ -223,8 +344,9 @@ fn inline_limit(holder: &Holder) -> usize {
     }
 }
 
-fn inline_size(entity: &Entity) -> usize {
-    entity.inline.values().map(|document| size(document)).sum()
+/// Of the others: one of this name is replaced.
+fn inline_size(entity: &Entity, name: &str) -> usize {
+    entity.inline.iter().filter(|(its, _)| *its != name).map(|(_, document)| size(document)).sum()
 }
 
 fn size(document: &str) -> usize {
@@ -245,10 +367,11 @@ fn holds(entity: &Entity, permission: &Permission) -> bool {
     }
 }
 
-fn giving(grant: &Grant) -> Change {
-    match &grant.permission {
-        Permission::Attached { policy_arn } => Change::Attach(grant.holder.clone(), policy_arn.clone()),
-        Permission::Inline { name, document } => Change::Put(grant.holder.clone(), name.clone(), document.clone()),
+/// From what was computed anew: no document out of the table is ever sent to IAM.
+fn giving(Entitlement { holder, permission, .. }: Entitlement) -> Change {
+    match permission {
+        Permission::Attached { policy_arn } => Change::Attach(holder, policy_arn),
+        Permission::Inline { name, document } => Change::Put(holder, name, document),
     }
 }
 

@@ -230,6 +230,19 @@ fn entity_key(account_id: &str, kind: &str, name: &str) -> String {
     format!("PRINCIPAL#{account_id}/{kind}/{name}")
 }
 
+/// The key of the file that a case was charged to: `decide` asks [`is_latest_of_call`] of it.
+pub fn principal_key_of(case: &Case) -> String {
+    principal_key(&Denial::of(case.record.clone()))
+}
+
+/// Whether a case is the last that was opened for its call: no other cause has been seen since. Where the file is gone, or has
+/// forgotten the case for newer ones, that can't be told, and counts as no.
+pub fn is_latest_of_call(file: Option<&Found>, case: &Case) -> bool {
+    let file = file.and_then(read::<PrincipalFile>).unwrap_or_default();
+    let latest = file.recent.iter().rev().find(|recent| recent.call_id == case.call_id);
+    latest.is_some_and(|recent| recent.id == case.id)
+}
+
 /// The cases that may be open for the entity behind a [`named_entity_key`].
 pub fn recent_cases(file: &Found) -> Vec<String> {
     read::<PrincipalFile>(file)

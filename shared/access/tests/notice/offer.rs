@@ -47,6 +47,7 @@ pub fn decision(world: &World, strings: &[String]) -> Decision {
         opening: 1,
         answer: Answer::Approve,
         remedy: hash(0),
+        shown: None,
         target_id: None,
         by: Approved { approver: strings[0].clone(), channel: Channel::Slack, identity: "T0TEAM/U0SAANVI".into() },
         decided_at: NOW,

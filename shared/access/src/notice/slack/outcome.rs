@@ -48,7 +48,7 @@ pub fn sentence(notice: &Notice<'_>, decision: &Decision) -> String {
 }
 
 /// Seconds since 1970 as people read them; as they came where no calendar has them.
-fn time(seconds: i64) -> String {
+pub fn time(seconds: i64) -> String {
     match jiff::Timestamp::from_second(seconds) {
         Ok(time) => escape::time(&time.to_string()),
         Err(_) => seconds.to_string(),

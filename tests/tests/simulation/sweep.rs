@@ -1,0 +1,43 @@
+//! What reconcile does on its schedule: every decision, whatever is remembered, and what IAM holds beside that.
+
+use std::collections::BTreeSet;
+
+use access::reconcile::{self, Change, Holder, HolderFile};
+
+use super::world::{World, names};
+
+impl World {
+    pub fn sweep(&mut self) {
+        for key in self.decisions.keys().cloned().collect::<Vec<_>>() {
+            self.reconcile(&key, None, 0);
+        }
+        // What is remembered is looked after even if its decision is gone.
+        for file_key in self.files.keys().cloned().collect::<Vec<_>>() {
+            for grant in self.file(&file_key).1.grants {
+                self.reconcile(&(grant.case_id, grant.opening), Some(&file_key), 0);
+            }
+        }
+        for held in self.list() {
+            let (_, file) = self.file(&reconcile::key(&held.id));
+            let orphan = reconcile::orphaned_attachment(&held.policy, &held.holder, &held.id, &file);
+            self.take_orphans(&held.holder, orphan, &file);
+        }
+        let remembered = self.files.keys().flat_map(|key| self.file(key).1.grants);
+        for holder in remembered.map(|grant| grant.holder).collect::<BTreeSet<_>>() {
+            let Some(entity) = self.look(&holder).0 else { continue };
+            let (_, file) = self.file(&reconcile::key(&entity.id));
+            self.take_orphans(&holder, reconcile::orphans(&holder, &entity, &file), &file);
+        }
+    }
+
+    fn take_orphans(&mut self, holder: &Holder, orphans: impl IntoIterator<Item = Change>, file: &HolderFile) {
+        for change in orphans {
+            let (Change::Detach(_, policy) | Change::Delete(_, policy)) = &change else { panic!("{change:?}") };
+            let is_put_off = file.grants.iter().any(|grant| !grant.is_over() && names(&grant.permission) == policy);
+            let is_held = self.held().iter().any(|held| held.holder == *holder && held.policy == *policy);
+            assert!(self.is_touched || is_put_off || !is_held, "{change:?} is left to be swept, though nobody meddled");
+            self.counts.saw("orphaned");
+            let _ = self.change(&change);
+        }
+    }
+}
