@@ -413,7 +413,7 @@ async fn what_cannot_be_taken_back_is_an_alarm() {
 /// Settings that are wrong, and events that nobody may send it.
 #[tokio::test]
 async fn what_it_refuses() {
-    let mut stack = Stack::at(Moto::shared(), "refuses", GrantMode::Managed).await;
+    let mut stack = Stack::at(Moto::shared(), "refuses-others", GrantMode::Managed).await;
     for event in
         [json!({}), json!({ "Records": [{ "eventSource": "aws:sqs", "body": "{}" }] }), json!({ "source": "me" })]
     {
