@@ -4,6 +4,7 @@
 //! something to answer writes these forms, and whoever reads an answer takes these and no others: nothing that comes back
 //! from outside is ever a policy, a name or a number of seconds, only an id that is looked up here.
 
+pub mod aws;
 pub mod slack;
 
 /// What a grant may be asked to last. Minutes, the shortest first.

@@ -331,7 +331,7 @@ fn check_slack_id(id: &str, [one, other]: [char; 2]) -> Result<(), String> {
 }
 
 /// An id as Slack makes them, of a kind that begins with one of these letters.
-pub(crate) fn is_slack_id(id: &str, kinds: &[char]) -> bool {
+pub fn is_slack_id(id: &str, kinds: &[char]) -> bool {
     id.starts_with(kinds)
         && (2..=32).contains(&id.len())
         && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())

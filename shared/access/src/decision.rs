@@ -26,6 +26,8 @@ pub enum Channel {
     Slack,
     /// A signed `GetCallerIdentity`, vouched for by STS.
     Aws,
+    /// The page or the command of one machine, by whoever may read that machine's token. No stack's.
+    Local,
 }
 
 /// Who answered, and what proved it.
@@ -35,7 +37,7 @@ pub struct Approved {
     pub approver: String,
     /// How the answer came.
     pub channel: Channel,
-    /// The identity that was proved: `TEAM/USER` in Slack, an ARN in AWS.
+    /// The identity that was proved: `TEAM/USER` in Slack, an ARN in AWS, the user's name on one machine.
     pub identity: String,
 }
 
@@ -156,6 +158,7 @@ impl Channel {
         match self {
             Self::Slack => "slack",
             Self::Aws => "aws",
+            Self::Local => "local",
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod event;
 mod framing;
 pub mod grant;
 pub mod guardrails;
+pub mod link;
 pub mod message;
 pub mod notice;
 pub mod policy_document;

@@ -29,7 +29,7 @@ const APPROVERS: &str = r#"{ "schema": "trailpass.approvers/1", "approvers": [
 const ANYTHING: &str = "permit (principal, action, resource);";
 
 const ANSWERS: [AnswerKind; 3] = [AnswerKind::Approve, AnswerKind::Reject, AnswerKind::Revoke];
-const CHANNELS: [Channel; 2] = [Channel::Slack, Channel::Aws];
+const CHANNELS: [Channel; 3] = [Channel::Slack, Channel::Aws, Channel::Local];
 const OWN: [OwnDenial; 3] = [OwnDenial::No, OwnDenial::Unknown, OwnDenial::Yes];
 const RISKS: [Risk; 3] = [Risk::Routine, Risk::Sensitive, Risk::Tampering];
 const APPLY: [Apply; 2] = [Apply::OnApproval, Apply::ByHand];

@@ -4,7 +4,7 @@
 //! function starts and not when the first alarm can't be sent. All that is wrong is said at once. An empty variable is an absent one
 //! (CloudFormation can't leave one out). `TRAILPASS_LOG` is read apart, by [`crate::telemetry::init`], because what is wrong here is to be logged.
 
-use access::grant::GrantMode;
+use access::{approver::is_slack_id, grant::GrantMode};
 use std::fmt;
 
 /// How a topic's messages have to look.
@@ -52,6 +52,17 @@ pub struct Audience {
     pub slack: Option<SlackRoute>,
 }
 
+/// The Slack app whose buttons are believed. All of it, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlackApp {
+    /// `TRAILPASS_SLACK_SIGNING_SECRET`: name or ARN of the secret that Slack signs its requests with.
+    pub signing_secret: String,
+    /// `TRAILPASS_SLACK_APP`: the app's id.
+    pub app_id: String,
+    /// `TRAILPASS_SLACK_TEAM`: the workspace's id.
+    pub team_id: String,
+}
+
 /// Every setting of a deployed function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -75,6 +86,20 @@ pub struct Config {
     pub boundary: Option<String>,
     /// `TRAILPASS_MAC_KEY`: the id or ARN of KMS's key that vouches for decisions.
     pub mac_key: Option<String>,
+    /// `TRAILPASS_LINK_KEY`: the id or ARN of KMS's key that vouches for links to pages.
+    pub link_key: Option<String>,
+    /// `TRAILPASS_PAGES`: what the address of every case's page begins with, its last slash included.
+    pub pages: Option<String>,
+    /// `TRAILPASS_SLACK_BUTTONS`: whether a message may offer what can be approved.
+    pub slack_buttons: bool,
+    /// `TRAILPASS_APPROVERS`: the name of SSM's parameter that lists the approvers.
+    pub approvers: Option<String>,
+    /// `TRAILPASS_APPROVAL_RULES`: the name of SSM's parameter that holds the operator's own approval rules.
+    pub approval_rules: Option<String>,
+    /// Whose buttons are believed.
+    pub slack_app: Option<SlackApp>,
+    /// `TRAILPASS_STACK`: the stack's ARN, which an answer that is signed with AWS credentials has to name.
+    pub stack: Option<String>,
 }
 
 /// Everything that is wrong, each with the variable's name and what is expected of it. Values are not repeated.
@@ -117,6 +142,15 @@ impl Config {
             grant_mode: reader.one_of(GRANT_MODE, &GRANT_MODES).unwrap_or_default(),
             boundary: reader.checked(BOUNDARY, is_policy, "the ARN of a managed policy"),
             mac_key: reader.checked("TRAILPASS_MAC_KEY", is_secret_name, "the id or ARN of a key"),
+            link_key: reader.checked("TRAILPASS_LINK_KEY", is_secret_name, "the id or ARN of a key"),
+            pages: reader.checked("TRAILPASS_PAGES", is_base, "an address such as https://example.com/cases/"),
+            slack_buttons: reader
+                .one_of("TRAILPASS_SLACK_BUTTONS", &[("true", true), ("false", false)])
+                .unwrap_or(false),
+            approvers: reader.checked("TRAILPASS_APPROVERS", is_parameter, "the name of a parameter, /a/b"),
+            approval_rules: reader.checked("TRAILPASS_APPROVAL_RULES", is_parameter, "the name of a parameter, /a/b"),
+            slack_app: reader.slack_app(),
+            stack: reader.checked("TRAILPASS_STACK", is_stack, "the ARN of a stack"),
         };
         if reader.get(TABLE).is_none() {
             reader.wrong.push(format!("{TABLE} is missing: the name of the table for cases"));
@@ -166,7 +200,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let channel_name = format!("TRAILPASS_SLACK_{who}_CHANNEL");
         let webhook_name = format!("TRAILPASS_SLACK_{who}_WEBHOOK_SECRET");
         let given = self.get(&channel_name).is_some();
-        let channel = self.checked(&channel_name, is_channel, "a channel's id such as C0123456789 (not its name)");
+        let channel = self.checked(
+            &channel_name,
+            |id| is_slack_id(id, &['C', 'D', 'G']),
+            "a channel's id such as C0123456789 (not its name)",
+        );
         let webhook = self.checked(&webhook_name, is_secret_name, "the name or ARN of a secret");
         let token_given = self.get(TOKEN).is_some();
         match (given, webhook) {
@@ -196,6 +234,19 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
+    fn slack_app(&mut self) -> Option<SlackApp> {
+        const NAMES: [&str; 3] = ["TRAILPASS_SLACK_SIGNING_SECRET", "TRAILPASS_SLACK_APP", "TRAILPASS_SLACK_TEAM"];
+        let [secret, app, team] = NAMES;
+        let signing_secret = self.checked(secret, is_secret_name, "the name or ARN of a secret");
+        let app_id = self.checked(app, |id| is_slack_id(id, &['A']), "an app's id such as A0123456789");
+        let team_id = self.checked(team, |id| is_slack_id(id, &['T', 'E']), "a workspace's id such as T0123456789");
+        let given = NAMES.map(|name| self.get(name).is_some());
+        if given.contains(&true) && given.contains(&false) {
+            self.wrong.push(format!("{}: all three, or none", NAMES.join(", ")));
+        }
+        Some(SlackApp { signing_secret: signing_secret?, app_id: app_id?, team_id: team_id? })
+    }
+
     fn own_roles(&mut self) -> Vec<String> {
         let list = self.get(OWN_ROLES).unwrap_or_default();
         let roles: Vec<String> =
@@ -223,10 +274,20 @@ fn is_policy(text: &str) -> bool {
     text.starts_with("arn:") && text.contains(":policy/") && is_one_word(text)
 }
 
-fn is_channel(text: &str) -> bool {
-    text.len() > 1
-        && text.starts_with(['C', 'D', 'G'])
-        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+/// A stack's ARN, `arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/NAME/ID`: no two have the same, not even one after the other.
+fn is_stack(text: &str) -> bool {
+    text.starts_with("arn:") && text.contains(":cloudformation:") && text.contains(":stack/") && is_one_word(text)
+}
+
+fn is_base(text: &str) -> bool {
+    text.contains("://") && text.ends_with('/') && is_one_word(text)
+}
+
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html>
+fn is_parameter(text: &str) -> bool {
+    (2..=1011).contains(&text.len())
+        && text.starts_with('/')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-/".contains(&b))
 }
 
 fn is_secret_name(text: &str) -> bool {
@@ -250,6 +311,7 @@ mod tests {
     const TOKEN: (&str, &str) = ("TRAILPASS_SLACK_BOT_TOKEN_SECRET", "slack/token");
     const NOTICES: (&str, &str) = ("TRAILPASS_SLACK_NOTICES_CHANNEL", "C0123456789");
     const ALARMS: (&str, &str) = ("TRAILPASS_SLACK_ALARMS_CHANNEL", "C9876543210");
+    const SIGNING: (&str, &str) = ("TRAILPASS_SLACK_SIGNING_SECRET", "slack/signing");
     const HOOK: (&str, &str) = ("TRAILPASS_SLACK_ALARMS_WEBHOOK_SECRET", "slack/hook");
 
     #[test]
@@ -271,6 +333,13 @@ mod tests {
             grant_mode: GrantMode::None,
             boundary: None,
             mac_key: None,
+            link_key: None,
+            pages: None,
+            slack_buttons: false,
+            approvers: None,
+            approval_rules: None,
+            slack_app: None,
+            stack: None,
         };
         assert_eq!(config, Ok(expected));
     }
@@ -295,6 +364,15 @@ mod tests {
             ("TRAILPASS_GRANT_MODE", "managed"),
             ("TRAILPASS_MAC_KEY", "arn:aws:kms:eu-west-1:111122223333:key/vouch"),
             ("TRAILPASS_PERMISSIONS_BOUNDARY", "arn:aws:iam::111122223333:policy/ceiling"),
+            ("TRAILPASS_LINK_KEY", "link-key"),
+            ("TRAILPASS_PAGES", "https://a1.execute-api.eu-west-1.amazonaws.com/cases/"),
+            ("TRAILPASS_SLACK_BUTTONS", "true"),
+            ("TRAILPASS_APPROVERS", "/trailpass/approvers"),
+            ("TRAILPASS_APPROVAL_RULES", "/trailpass/rules"),
+            SIGNING,
+            ("TRAILPASS_SLACK_APP", "A0123456789"),
+            ("TRAILPASS_SLACK_TEAM", "T0123456789"),
+            ("TRAILPASS_STACK", "arn:aws:cloudformation:eu-west-1:111122223333:stack/trailpass/1a2b"),
         ])
         .unwrap();
         let topic = |arn: &str, format| Some(Topic { arn: arn.into(), format });
@@ -313,6 +391,17 @@ mod tests {
         assert_eq!(config.grant_mode, GrantMode::Managed);
         assert_eq!(config.mac_key.as_deref(), Some("arn:aws:kms:eu-west-1:111122223333:key/vouch"));
         assert_eq!(config.boundary.as_deref(), Some("arn:aws:iam::111122223333:policy/ceiling"));
+        assert_eq!(config.link_key.as_deref(), Some("link-key"));
+        assert_eq!(config.pages.as_deref(), Some("https://a1.execute-api.eu-west-1.amazonaws.com/cases/"));
+        assert!(config.slack_buttons);
+        assert_eq!(config.approvers.as_deref(), Some("/trailpass/approvers"));
+        assert_eq!(config.approval_rules.as_deref(), Some("/trailpass/rules"));
+        let app = config.slack_app.unwrap();
+        assert_eq!(
+            [app.signing_secret.as_str(), app.app_id.as_str(), app.team_id.as_str()],
+            ["slack/signing", "A0123456789", "T0123456789"]
+        );
+        assert_eq!(config.stack.as_deref(), Some("arn:aws:cloudformation:eu-west-1:111122223333:stack/trailpass/1a2b"));
     }
 
     #[test]
@@ -340,6 +429,10 @@ mod tests {
             (&[TABLE, ("TRAILPASS_OWN_ROLES", "triage")], "TRAILPASS_OWN_ROLES: expected ARNs"),
             (&[TABLE, ("TRAILPASS_GRANT_MODE", "all")], "TRAILPASS_GRANT_MODE: expected none or managed or exact"),
             (&[TABLE, ("TRAILPASS_PERMISSIONS_BOUNDARY", "ceiling")], "TRAILPASS_PERMISSIONS_BOUNDARY: expected"),
+            (&[TABLE, SIGNING], "TRAILPASS_SLACK_TEAM: all three, or none"),
+            (&[TABLE, ("TRAILPASS_PAGES", "https://example.com/cases")], "TRAILPASS_PAGES: expected"),
+            (&[TABLE, ("TRAILPASS_APPROVERS", "approvers")], "TRAILPASS_APPROVERS: expected"),
+            (&[TABLE, ("TRAILPASS_STACK", "trailpass")], "TRAILPASS_STACK: expected"),
             (
                 &[TABLE, ("TRAILPASS_ALLOW_DIRECT_INVOKE", "yes")],
                 "TRAILPASS_ALLOW_DIRECT_INVOKE: expected true or false",

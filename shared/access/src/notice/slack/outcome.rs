@@ -25,6 +25,7 @@ pub fn sentence(notice: &Notice<'_>, decision: &Decision) -> String {
     let way = match decision.by.channel {
         Channel::Slack => "in Slack",
         Channel::Aws => "with AWS credentials",
+        Channel::Local => "on this machine",
     };
     let did = match decision.answer {
         Answer::Approve => "approved",
