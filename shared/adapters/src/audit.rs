@@ -39,7 +39,7 @@ pub enum What {
     Decided,
     /// Somebody ended a grant early.
     Revoked,
-    /// An answer came after somebody else's, which `approver` and `decided_at` name; `identity` is whose came too late.
+    /// An answer came after somebody else's, which `result` and `decided_at` name.
     Already,
     /// An answer from somebody who is known did not count: `result` says why.
     Refused,

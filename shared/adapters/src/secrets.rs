@@ -76,20 +76,26 @@ pub struct Secrets {
     kept: Mutex<HashMap<String, (Instant, Secret)>>,
 }
 
+impl Default for Secrets {
+    fn default() -> Self {
+        Self { members: SENT, client: OnceCell::new(), kept: Mutex::default() }
+    }
+}
+
 impl Secrets {
     /// With the environment's configuration.
     pub fn new() -> Self {
-        Self { members: SENT, client: OnceCell::new(), kept: Mutex::default() }
+        Self::default()
     }
 
     /// The same for what others sign with, and nobody here sends.
     pub fn signing() -> Self {
-        Self { members: SIGNING, ..Self::new() }
+        Self { members: SIGNING, ..Self::default() }
     }
 
     /// With a configuration made by hand.
     pub fn with_config(config: &SdkConfig) -> Self {
-        Self { client: OnceCell::new_with(Some(Client::new(config))), ..Self::new() }
+        Self { client: OnceCell::new_with(Some(Client::new(config))), ..Self::default() }
     }
 
     /// The secret of this name or ARN, not older than [`KEPT`].
@@ -118,7 +124,10 @@ impl Secrets {
         let client = self.client.get_or_init(async || Client::new(sdk_config().await)).await;
         let answer = client.get_secret_value().secret_id(name).send().await;
         let answer = answer.map_err(|error| SecretError::Aws(sort_error(&error)))?;
-        let secret = answer.secret_string().and_then(|text| parse(text, self.members)).ok_or_else(|| SecretError::Malformed(name.to_owned()))?;
+        let secret = answer
+            .secret_string()
+            .and_then(|text| parse(text, self.members))
+            .ok_or_else(|| SecretError::Malformed(name.to_owned()))?;
         self.kept().insert(name.to_owned(), (now, secret.clone()));
         Ok(secret)
     }
