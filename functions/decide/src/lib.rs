@@ -6,10 +6,18 @@
 
 pub mod answer;
 pub mod authority;
+#[cfg(feature = "aws")]
+pub mod door;
 mod found;
 pub mod handle;
 pub mod history;
+#[cfg(feature = "aws")]
+mod pages;
+#[cfg(feature = "aws")]
+mod request;
 mod revoke;
+#[cfg(feature = "aws")]
+mod slack;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -88,14 +88,14 @@ impl Secrets {
         Self::default()
     }
 
-    /// The same for what others sign with, and nobody here sends.
-    pub fn signing() -> Self {
-        Self { members: SIGNING, ..Self::default() }
-    }
-
     /// With a configuration made by hand.
     pub fn with_config(config: &SdkConfig) -> Self {
         Self { client: OnceCell::new_with(Some(Client::new(config))), ..Self::default() }
+    }
+
+    /// The same for what others sign with, and nobody here sends.
+    pub fn for_signing(self) -> Self {
+        Self { members: SIGNING, ..self }
     }
 
     /// The secret of this name or ARN, not older than [`KEPT`].
