@@ -13,6 +13,7 @@ use access::{
     },
 };
 use adapters::{
+    audit::{Entry, What},
     iam::{Look, Refusal},
     store::{Committed, Store},
     telemetry::Metric,
@@ -20,7 +21,6 @@ use adapters::{
 use tracing::warn;
 
 use crate::{
-    audit::{Entry, What},
     facts::{Known, Subject},
     handle::{Reconcile, Run, Trouble, failure},
     milliseconds,

@@ -199,8 +199,9 @@ impl<S: Store> Reconcile<S> {
         for (place, key) in keys.iter().enumerate() {
             run.report.add(Metric::Received, 1);
             let Some(subject) = key.and_then(Subject::of_key) else {
-                // The list of an hour comes by, too; and a key that names no decision never will, however often it comes.
-                if !key.is_some_and(|key| key.starts_with("DECISION#hour#")) {
+                // The list of an hour and answers that did not count come by, too; and a key that names no decision never
+                // will, however often it comes.
+                if !key.is_some_and(|key| key.starts_with("DECISION#hour#") || key.ends_with("#history")) {
                     warn!(key, "no key of a decision: left out");
                 }
                 continue;

@@ -4,7 +4,6 @@
 //! a stream's record is a reason to look, a decision counts with its code only, the remedy is computed anew from the case, and no
 //! document from the table is ever sent to IAM. What it remembers is a note of how far it has come.
 
-pub mod audit;
 mod drive;
 mod facts;
 pub mod handle;

@@ -8,19 +8,16 @@
 use std::collections::BTreeSet;
 
 use access::reconcile::{self, Grant, HolderFile};
-use adapters::store::{Document, Write};
+use adapters::{
+    audit::{self, Entry},
+    store::{Document, Write},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::audit::Entry;
 
 /// The key of the list of what is unfinished.
 pub const ACTIVE: &str = "GRANT#active";
 
-/// Entries of one history. A grant that all goes well with has a dozen.
-const ENTRIES: usize = 64;
-/// The first entries, which say how it began, are never dropped.
-const FIRST: usize = 8;
 /// How often a sweep comes. Seconds.
 const SWEEPS: i64 = 300;
 /// What is over is kept this long for whoever looks back. Seconds.
@@ -111,16 +108,6 @@ pub struct Told {
     pub is_reminded: bool,
 }
 
-impl History {
-    /// Adds an entry; of too many, some from the middle go.
-    pub fn add(&mut self, entry: Entry) {
-        self.entries.push(entry);
-        if self.entries.len() > ENTRIES {
-            self.entries.remove(FIRST);
-        }
-    }
-}
-
 /// The three documents of one decision, as they were read together. A decision that gives nothing has no holder.
 #[derive(Debug, Clone, Default)]
 pub struct Remembered {
@@ -200,7 +187,7 @@ impl Remembered {
         self.forget_of(&grant.case_id, grant.opening, Some(&grant.holder_id));
         self.active.now.unfinished.insert(unfinished);
         self.history.now.is_finished = false;
-        self.history.now.add(entry);
+        audit::append(&mut self.history.now.entries, entry);
         self.file.now.remember(grant);
     }
 
@@ -245,17 +232,6 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::What;
-
-    #[test]
-    fn a_history_is_bounded_and_keeps_its_beginning() {
-        let mut history = History::default();
-        for at in 0..200 {
-            history.add(Entry::new(What::Told, "case", 1, at));
-        }
-        let times: Vec<i64> = history.entries.iter().map(|entry| entry.at).collect();
-        assert_eq!((times.len(), times[0], times[7], times[8], times[63]), (ENTRIES, 0, 7, 144, 199));
-    }
 
     #[test]
     fn what_is_overdue_comes_first_and_the_rest_takes_turns() {

@@ -11,10 +11,12 @@ use access::{
     notice::progress::Progress,
     triage::{HourFile, hour_key},
 };
-use adapters::store::{Committed, Document, Store};
+use adapters::{
+    audit::{self, Entry, What},
+    store::{Committed, Document, Store},
+};
 
 use crate::{
-    audit::{Entry, What},
     facts::Subject,
     handle::{Reconcile, Run, Trouble},
     remembered::Remembered,
@@ -88,7 +90,7 @@ impl<S: Store> Reconcile<S> {
         told.is_reminded = is_told && !has_lapsed || told.is_reminded;
         history.told = told;
         if is_told {
-            history.add(entry.clone());
+            audit::append(&mut history.entries, entry.clone());
             history.is_finished = has_lapsed;
         }
         // Somebody who comes between has told the same at the same time: once too often is better than not at all.

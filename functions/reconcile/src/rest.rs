@@ -6,12 +6,12 @@ use access::{
     reconcile::{Grant, State},
 };
 use adapters::{
+    audit::{self, What},
     store::{Committed, Store},
     telemetry::Metric,
 };
 
 use crate::{
-    audit::What,
     facts::{Known, Subject},
     handle::{Reconcile, Run, Trouble},
     remembered::Remembered,
@@ -71,7 +71,7 @@ impl<S: Store> Reconcile<S> {
                 if let Some(progress) = progress.as_ref().filter(|_| is_told) {
                     let mut entry = self.entry(What::Told, subject, known);
                     entry.state = Some(progress.word().to_owned());
-                    history.add(entry);
+                    audit::append(&mut history.entries, entry);
                 }
             }
             let is_as_before = remembered.file().grant(case_id, *opening) == grant.as_ref();

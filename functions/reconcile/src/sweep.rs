@@ -14,13 +14,13 @@ use access::{
     reconcile::{self, Grant, Holder, HolderFile, orphaned_attachment},
 };
 use adapters::{
+    audit::{Entry, What},
     store::{Document, Store},
     telemetry::Metric,
 };
 use tracing::error;
 
 use crate::{
-    audit::{Entry, What},
     facts::Subject,
     handle::{Account, Reconcile, Report, Run, Trouble},
     remembered::{ACTIVE, Active, History, Unfinished, history_key},

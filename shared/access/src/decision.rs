@@ -18,6 +18,16 @@ pub enum Answer {
     Reject,
 }
 
+impl Answer {
+    /// The word in the schema of the approval rules, in the audit, and in what the code vouches for.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+        }
+    }
+}
+
 /// How the answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -112,18 +122,19 @@ pub fn revocation_key(case_id: &str, opening: u64) -> String {
     format!("{}#revoked", key(case_id, opening))
 }
 
+/// The key of what was answered beside the decision: too late, or refused.
+pub fn history_key(case_id: &str, opening: u64) -> String {
+    format!("{}#history", key(case_id, opening))
+}
+
 impl Decision {
     /// What the code vouches for.
     pub fn message(&self) -> Vec<u8> {
-        let answer = match self.answer {
-            Answer::Approve => "approve",
-            Answer::Reject => "reject",
-        };
         vouched(&[
             Some("trailpass.decision/1"),
             Some(&self.case_id),
             Some(&self.opening.to_string()),
-            Some(answer),
+            Some(self.answer.word()),
             self.remedy.as_deref(),
             self.shown.as_deref(),
             self.target_id.as_deref(),

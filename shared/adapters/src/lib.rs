@@ -5,13 +5,17 @@
 //! the environment) stands on this side, with an error type that says only what the caller has to tell apart: worth another
 //! try, refused for good, or a permission that we lack ourselves.
 //!
-//! Features: `aws` brings DynamoDB, SNS, Secrets Manager and Slack with the only HTTP and TLS stack of the project; `iam` adds IAM;
+//! Features: `aws` brings DynamoDB, SNS, Secrets Manager and Slack with the only HTTP and TLS stack of the project; `iam`, `kms` and `parameters`
+//! add IAM, KMS and Systems Manager;
 //! `embedded` brings the store of a single machine. Without `aws` no TLS code is compiled.
 
+pub mod audit;
 pub mod config;
 #[cfg(feature = "aws")]
 pub mod http;
 pub mod iam;
+#[cfg(feature = "parameters")]
+pub mod parameters;
 #[cfg(feature = "aws")]
 pub mod secrets;
 #[cfg(feature = "aws")]

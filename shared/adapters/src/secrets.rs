@@ -1,4 +1,4 @@
-//! Secrets Manager: Slack's token and webhook addresses.
+//! Secrets Manager: Slack's token, webhook addresses and the secret that Slack signs with.
 //!
 //! Decides how long a secret is believed (five minutes, so that a rotation is seen without a deployment) and that it can't be printed by
 //! accident: a [`Secret`] has no `Display`, and its `Debug` says nothing.
@@ -54,7 +54,8 @@ impl fmt::Display for SecretError {
             Self::Aws(error) => error.fmt(f),
             Self::Malformed(name) => write!(
                 f,
-                "the secret {name} holds neither a plain text without spaces nor {{\"token\": \"…\"}} or {{\"url\": \"…\"}}"
+                "the secret {name} holds neither a plain text without spaces nor an object with the member that is asked for: \
+                 {{\"token\": \"…\"}}, {{\"url\": \"…\"}} or {{\"signing_secret\": \"…\"}}"
             ),
         }
     }
@@ -62,11 +63,23 @@ impl fmt::Display for SecretError {
 
 impl std::error::Error for SecretError {}
 
+/// What a secret may be called in an object of Secrets Manager's console, for whoever sends it.
+const SENT: &[&str] = &["token", "url"];
+/// The same for who checks what Slack signed: an object that holds the bot's token, too, is read for this one alone.
+const SIGNING: &[&str] = &["signing_secret"];
+
 /// The secrets read so far. Nothing is connected before the first one is asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Secrets {
+    members: &'static [&'static str],
     client: OnceCell<Client>,
     kept: Mutex<HashMap<String, (Instant, Secret)>>,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self { members: SENT, client: OnceCell::new(), kept: Mutex::default() }
+    }
 }
 
 impl Secrets {
@@ -77,7 +90,12 @@ impl Secrets {
 
     /// With a configuration made by hand.
     pub fn with_config(config: &SdkConfig) -> Self {
-        Self { client: OnceCell::new_with(Some(Client::new(config))), kept: Mutex::default() }
+        Self { client: OnceCell::new_with(Some(Client::new(config))), ..Self::default() }
+    }
+
+    /// The same for what others sign with, and nobody here sends.
+    pub fn for_signing(self) -> Self {
+        Self { members: SIGNING, ..self }
     }
 
     /// The secret of this name or ARN, not older than [`KEPT`].
@@ -106,7 +124,10 @@ impl Secrets {
         let client = self.client.get_or_init(async || Client::new(sdk_config().await)).await;
         let answer = client.get_secret_value().secret_id(name).send().await;
         let answer = answer.map_err(|error| SecretError::Aws(sort_error(&error)))?;
-        let secret = answer.secret_string().and_then(parse).ok_or_else(|| SecretError::Malformed(name.to_owned()))?;
+        let secret = answer
+            .secret_string()
+            .and_then(|text| parse(text, self.members))
+            .ok_or_else(|| SecretError::Malformed(name.to_owned()))?;
         self.kept().insert(name.to_owned(), (now, secret.clone()));
         Ok(secret)
     }
@@ -118,11 +139,11 @@ impl Secrets {
 
 /// Plain text, or the JSON object that Secrets Manager's console makes of a key and a value. It will be sent in a header or as an
 /// address, so only what can stand there is taken.
-fn parse(text: &str) -> Option<Secret> {
+fn parse(text: &str, members: &[&str]) -> Option<Secret> {
     let text = text.trim();
     let value = if text.starts_with('{') {
         let object: serde_json::Value = serde_json::from_str(text).ok()?;
-        object.get("token").or_else(|| object.get("url"))?.as_str()?.trim().to_owned()
+        members.iter().find_map(|member| object.get(member))?.as_str()?.trim().to_owned()
     } else {
         text.to_owned()
     };
@@ -132,19 +153,22 @@ fn parse(text: &str) -> Option<Secret> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Secret, parse};
+    use super::{SENT, SIGNING, Secret, parse};
 
     #[test]
     fn what_a_secret_may_look_like() {
         let token = Some(Secret::new("xoxb-1"));
         for text in ["xoxb-1", " xoxb-1\n", r#"{"token":"xoxb-1"}"#, r#"{"url": "xoxb-1", "more": 1}"#] {
-            assert_eq!(parse(text), token, "{text}");
+            assert_eq!(parse(text, SENT), token, "{text}");
         }
         for text in
             ["", "  ", "two words", "{", r#"{"key":"xoxb-1"}"#, r#"{"token":7}"#, r#"{"token":""}"#, "a\u{e9}b", "a\nb"]
         {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse(text, SENT), None, "{text}");
         }
+        let all = r#"{"token":"xoxb-1","signing_secret":"5e"}"#;
+        assert_eq!((parse(all, SENT), parse(all, SIGNING)), (token, Some(Secret::new("5e"))));
+        assert_eq!(parse(r#"{"token":"xoxb-1"}"#, SIGNING), None);
     }
 
     #[test]

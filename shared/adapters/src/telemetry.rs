@@ -64,7 +64,8 @@ pub fn init(level: Option<&str>, output: Output) {
     }
 }
 
-/// What is counted. `received = posted + joined + duplicate + held + ignored + failed`.
+/// What is counted. Of triage's batches `received = posted + joined + duplicate + held + ignored + failed`, of decide's requests
+/// `received = decided + already + refused + unproved + shown + ignored + failed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// Records that came in.
@@ -77,7 +78,7 @@ pub enum Metric {
     Duplicate,
     /// Counted in a storm, beyond the budgets.
     Held,
-    /// No denial, out of scope, or known noise.
+    /// No denial, out of scope, or known noise; of requests: nothing to decide.
     Ignored,
     /// Could not be dealt with.
     Failed,
@@ -93,6 +94,20 @@ pub enum Metric {
     Unvouched,
     /// What hung on somebody under our names and nothing accounted for.
     Orphans,
+    /// Answers that became a decision, or ended a grant early.
+    Decided,
+    /// Answers that came after somebody else's.
+    Already,
+    /// Answers, proved to be somebody's, that did not count.
+    Refused,
+    /// Requests that nobody is proved to have sent, lately and for us: forged, replayed, of no known form.
+    Unproved,
+    /// Pages of cases that were shown.
+    Shown,
+    /// Times that approvers or approval rules could not be used, beside the sum.
+    InvalidRules,
+    /// Answers by which somebody would have given themselves or an accomplice what they must not have, beside the sum.
+    EscalationTries,
 }
 
 impl Metric {
@@ -112,6 +127,13 @@ impl Metric {
             Self::Overdue => "Overdue",
             Self::Unvouched => "Unvouched",
             Self::Orphans => "Orphans",
+            Self::Decided => "Decided",
+            Self::Already => "Already",
+            Self::Refused => "Refused",
+            Self::Unproved => "Unproved",
+            Self::Shown => "Shown",
+            Self::InvalidRules => "InvalidRules",
+            Self::EscalationTries => "EscalationTries",
         }
     }
 }

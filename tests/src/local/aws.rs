@@ -194,12 +194,13 @@ fn decoded(text: &str) -> String {
     String::from_utf8(bytes).expect("a form holds text")
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Lower-case digits.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// RFC 2104 with SHA-256.
-fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
+pub fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     let mut block = [0_u8; 64];
     let key = if key.len() > block.len() { Sha256::digest(key).to_vec() } else { key.to_vec() };
     block[..key.len()].copy_from_slice(&key);

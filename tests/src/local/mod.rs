@@ -21,6 +21,7 @@ pub mod moto;
 pub mod place;
 pub mod proxy;
 pub mod slack;
+pub mod table;
 pub mod template;
 pub mod vouching;
 

@@ -1,10 +1,6 @@
 //! One account at one desk: a table that may die under whoever writes, users and roles, an approver, and a clock to turn.
 
-use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use access::{
     case::{Arrival, Arrivals, Case},
@@ -21,7 +17,7 @@ use access::{
 };
 use adapters::{
     iam::{Iam, LocalIam},
-    store::{Committed, Document, Store, StoreError, Write, embedded::EmbeddedStore},
+    store::{Committed, Store, Write},
 };
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_iam::config::Credentials;
@@ -32,7 +28,7 @@ use reconcile::{
 };
 use serde_json::Value;
 use tests::{
-    local::{REGION, vouching},
+    local::{REGION, table::Table, vouching},
     sample::{HERE, TRAIL, lacking, role, user, with},
 };
 
@@ -40,75 +36,6 @@ pub const MINUTE: i64 = 60;
 pub const HOUR: i64 = 60 * MINUTE;
 pub const ALICE: &str = "AIDAJ45Q7YFFALICEXAMPLE";
 pub const READER: &str = "AROAIDPPEZS35READEXAMPLE";
-
-/// The embedded store, which can die: from the n-th call on, nothing answers any more.
-pub struct Table {
-    store: EmbeddedStore,
-    folder: PathBuf,
-    /// Calls so far: reads and commits.
-    pub reads: AtomicUsize,
-    pub commits: AtomicUsize,
-    /// How many more calls are answered.
-    left: AtomicUsize,
-}
-
-impl Table {
-    fn new() -> Self {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("trailpass-reconciling-{}-{number}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        Self {
-            store: EmbeddedStore::open(&folder).unwrap(),
-            folder,
-            reads: AtomicUsize::new(0),
-            commits: AtomicUsize::new(0),
-            left: AtomicUsize::new(usize::MAX),
-        }
-    }
-
-    /// Answers so many calls more.
-    pub fn dies_after(&self, calls: usize) {
-        self.left.store(calls, Ordering::Relaxed);
-    }
-
-    pub fn revives(&self) {
-        self.dies_after(usize::MAX);
-    }
-
-    fn call(&self) -> Result<(), StoreError> {
-        let take = |left: usize| if left == usize::MAX { Some(left) } else { left.checked_sub(1) };
-        let is_alive = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
-        is_alive.then_some(()).ok_or_else(|| StoreError::Unavailable("dead".into()))
-    }
-
-    pub fn all(&self, prefix: &str) -> Vec<Document> {
-        self.store.all(prefix).unwrap()
-    }
-}
-
-impl Drop for Table {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-impl Store for Table {
-    async fn read(&self, keys: &[String]) -> Result<Vec<Document>, StoreError> {
-        self.call()?;
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        self.store.read(keys).await
-    }
-
-    async fn commit(&self, writes: &[Write]) -> Result<Committed, StoreError> {
-        if writes.is_empty() {
-            return Ok(Committed::Yes);
-        }
-        self.call()?;
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.store.commit(writes).await
-    }
-}
 
 pub struct Desk {
     pub reconcile: Reconcile<Table>,
@@ -144,7 +71,7 @@ impl Desk {
         iam.set(alice(), Some(entity(ALICE)));
         iam.set(reader(), Some(entity(READER)));
         let reconcile = Reconcile {
-            store: Table::new(),
+            store: Table::new("reconciling"),
             iam: Iam::Local(iam),
             voucher: vouching::voucher(),
             channels: Channels {

@@ -1,17 +1,23 @@
-//! The audit: each change, refusal and end, as one line of the log and in the table beside the grant.
+//! The audit: each answer, decision, change, refusal and end, as one line of the log and in the table beside what it is about.
 //!
-//! Decides the shape, which is the same for every line, so that a program can rely on it: `event`, `case`, `opening`, and what
-//! is known of who, what, until when and by which decision. An absent fact is left out. The line has a target of its own, which no
-//! log level switches off.
+//! Decides the shape, which is the same for every line and for every function, so that a program can rely on it: `event`, `case`,
+//! `opening`, and what is known of who, what, until when and by which decision. An absent fact is left out. The line has a target
+//! of its own, which no log level switches off.
 
 use access::{
     decision::{Channel, Decision},
     notice::progress::because,
     reconcile::{Change, Grant, Holder, Permission, State},
 };
-use adapters::{iam::Changed, telemetry};
 use serde::{Deserialize, Serialize};
 use tracing::info;
+
+use crate::{iam::Changed, telemetry};
+
+/// Entries of one history. A grant that all goes well with has a dozen.
+const ENTRIES: usize = 64;
+/// The first entries, which say how it began, are never dropped.
+const FIRST: usize = 8;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +35,18 @@ pub enum What {
     Told,
     /// A request lapsed without an answer.
     Lapsed,
+    /// An answer became a decision: `answer` says which.
+    Decided,
+    /// Somebody ended a grant early.
+    Revoked,
+    /// An answer came after somebody else's, which `result` and `decided_at` name.
+    Already,
+    /// An answer from somebody who is known did not count: `result` says why.
+    Refused,
+    /// Something came that nobody is proved to have sent, lately and for us: `result` says why.
+    Unproved,
+    /// Something could not be done: `result` says why.
+    Failed,
 }
 
 impl What {
@@ -41,6 +59,12 @@ impl What {
             Self::Unvouched => "unvouched",
             Self::Told => "told",
             Self::Lapsed => "lapsed",
+            Self::Decided => "decided",
+            Self::Revoked => "revoked",
+            Self::Already => "already",
+            Self::Refused => "refused",
+            Self::Unproved => "unproved",
+            Self::Failed => "failed",
         }
     }
 }
@@ -76,6 +100,9 @@ pub struct Entry {
     pub result: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// What a person answered: `approve`, `reject` or `revoke`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approver: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,6 +137,7 @@ impl Entry {
             change: None,
             result: None,
             request_id: None,
+            answer: None,
             approver: None,
             identity: None,
             channel: None,
@@ -184,6 +212,7 @@ impl Entry {
             change = self.change.as_deref(),
             result = self.result.as_deref(),
             request_id = self.request_id.as_deref(),
+            answer = self.answer.as_deref(),
             approver = self.approver.as_deref(),
             identity = self.identity.as_deref(),
             channel = self.channel.map(Channel::word),
@@ -192,6 +221,14 @@ impl Entry {
             decided_at = self.decided_at,
             not_after = self.not_after,
         );
+    }
+}
+
+/// Adds an entry to a history; of too many, some from the middle go.
+pub fn append(entries: &mut Vec<Entry>, entry: Entry) {
+    entries.push(entry);
+    if entries.len() > ENTRIES {
+        entries.remove(FIRST);
     }
 }
 
@@ -213,5 +250,20 @@ fn name(holder: &Holder) -> String {
     match holder {
         Holder::User(name) => format!("user/{name}"),
         Holder::Role(name) => format!("role/{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_is_bounded_and_keeps_its_beginning() {
+        let mut entries = Vec::new();
+        for at in 0..200 {
+            append(&mut entries, Entry::new(What::Told, "case", 1, at));
+        }
+        let times: Vec<i64> = entries.iter().map(|entry| entry.at).collect();
+        assert_eq!((times.len(), times[0], times[7], times[8], times[63]), (ENTRIES, 0, 7, 144, 199));
     }
 }

@@ -1,0 +1,27 @@
+//! Decide: takes answers, finds out whose they are and whether they count, and writes down those that do.
+//!
+//! It faces the internet, and therefore it can touch nothing in IAM and write no case: all that it can do is to write one decision
+//! for each opening of a case, with a code that `reconcile` checks. It can make that code and can't check one, so what stands in
+//! the place of a decision is believed for nothing but telling people that their answer came too late.
+
+pub mod answer;
+pub mod authority;
+#[cfg(feature = "aws")]
+pub mod door;
+mod found;
+pub mod handle;
+pub mod history;
+#[cfg(feature = "aws")]
+mod pages;
+#[cfg(feature = "aws")]
+mod request;
+mod revoke;
+#[cfg(feature = "aws")]
+mod slack;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since 1970.
+pub fn milliseconds(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
+}
