@@ -10,12 +10,15 @@
 //! `embedded` brings the store of a single machine. Without `aws` no TLS code is compiled.
 
 pub mod audit;
+pub mod channel;
 pub mod config;
 #[cfg(feature = "aws")]
 pub mod http;
 pub mod iam;
+pub mod pages;
 #[cfg(feature = "parameters")]
 pub mod parameters;
+pub mod patience;
 #[cfg(feature = "aws")]
 pub mod secrets;
 #[cfg(feature = "aws")]

@@ -16,6 +16,7 @@ mod again;
 mod flood;
 mod grants;
 mod killed;
+mod offers;
 mod outage;
 mod road;
 mod role;
