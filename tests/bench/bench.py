@@ -51,6 +51,11 @@ def batch():
     }]}
 
 
+def is_whole(answer):
+    """Whether no message of a batch has to come again."""
+    return b"itemIdentifier" not in answer
+
+
 class Function:
     """A started function. `cold` is the time from its exec to its first request for work, `cold_cpu` what it worked in that time."""
 
@@ -88,11 +93,11 @@ class Function:
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
-    def invoke(self):
-        """One denial: the time until its answer, and the processor time until the function wants the next."""
-        before, begun = self.cpu(), self.stub.hand_out(self.waiting, batch())
+    def invoke(self, event, is_done):
+        """One event: the time until its answer, and the processor time until the function wants the next."""
+        before, begun = self.cpu(), self.stub.hand_out(self.waiting, event)
         answer = self.asks()
-        if not answer.path.endswith("/response") or b"itemIdentifier" in answer.body:
+        if not answer.path.endswith("/response") or not is_done(answer.body):
             raise Unmeasured(f"{self.name} answered {answer.path}: {answer.body.decode(errors='replace')[:2000]}")
         self.stub.take(answer)
         self.waiting = self.asks()
@@ -170,9 +175,9 @@ def time_functions(commands, folder):
                     function = Function(name, commands[name], emulator.environment, log)
                     try:
                         calls = emulator.calls()
-                        first, _ = function.invoke()
+                        first, _ = function.invoke(batch(), is_whole)
                         calls = emulator.calls() - calls
-                        warm = [function.invoke() for _ in range(WARM)]
+                        warm = [function.invoke(batch(), is_whole) for _ in range(WARM)]
                         memory = function.memory()
                     finally:
                         function.end()

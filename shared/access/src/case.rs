@@ -372,9 +372,10 @@ fn principal_of(denial: &Denial) -> Option<&str> {
 const ID: usize = 20;
 
 fn digest_id<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> String {
-    let mut hash = Sha256::new();
-    framed(parts, |bytes| hash.update(bytes));
-    base32(&hash.finalize(), ID)
+    // One piece to hash: a hash that is fed in a dozen pieces spends its time on where one ends.
+    let mut whole = Vec::with_capacity(384);
+    framed(parts, |bytes| whole.extend_from_slice(bytes));
+    base32(&Sha256::digest(&whole), ID)
 }
 
 /// Whether a text has the form of [`id`]'s.

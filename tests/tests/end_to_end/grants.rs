@@ -237,10 +237,10 @@ impl Stack {
 async fn from_the_denial_to_the_end() {
     let moto = Moto::start();
     for (name, mode, who) in [
-        ("whole-1", GrantMode::Managed, Who::User),
-        ("whole-2", GrantMode::Managed, Who::Role),
-        ("whole-3", GrantMode::Exact, Who::User),
-        ("whole-4", GrantMode::Exact, Who::Role),
+        ("managed-user", GrantMode::Managed, Who::User),
+        ("managed-role", GrantMode::Managed, Who::Role),
+        ("exact-user", GrantMode::Exact, Who::User),
+        ("exact-role", GrantMode::Exact, Who::Role),
     ] {
         let mut stack = Stack::at(&moto, name, mode).await;
         let case = stack.denied(who).await;

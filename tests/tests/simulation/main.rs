@@ -3,7 +3,7 @@
 //! setting, and somebody who writes into the table. Whatever happens, nobody holds what no approver gave, nobody holds it
 //! longer than its end (or the setting allows it) and one sweep, and in the end everything is over.
 //!
-//! A failure names its seed: `SEED=17 cargo test -p tests --test simulation` plays that history alone.
+//! A failure names its seed: `SEED=17 cargo test -p tests --test simulation` plays that history alone; `HISTORIES=100000` plays more.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,10 @@
     reason = "a test fails loudly"
 )]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
 mod forger;
 mod iam;
@@ -23,8 +26,8 @@ mod world;
 
 use world::{Counts, World};
 
-/// How many histories are played.
-const HISTORIES: u64 = 3_000;
+/// How many histories are played, where `HISTORIES` doesn't ask for another number.
+const HISTORIES: u64 = 4_000;
 /// What happens in one.
 const EVENTS: u64 = 60;
 
@@ -46,13 +49,15 @@ fn no_history_ends_badly() {
         println!("{:?}", play(seed.parse().expect("a number")));
         return;
     }
+    let histories = std::env::var("HISTORIES").map_or(HISTORIES, |number| number.parse().expect("a number"));
+    let begun = Instant::now();
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let mut all = Counts::default();
     std::thread::scope(|scope| {
         let each = (0..workers).map(|first| {
             scope.spawn(move || {
                 let mut counts = Counts::default();
-                for seed in (first..HISTORIES).step_by(workers as usize) {
+                for seed in (first..histories).step_by(workers as usize) {
                     // One that ended badly is enough.
                     if HAS_FAILED.load(Ordering::Relaxed) {
                         break;
@@ -71,9 +76,10 @@ fn no_history_ends_badly() {
             all.add(&worker.join().expect("a history ended badly: its seed stands above"));
         }
     });
-    println!("{HISTORIES} histories: {all:?}");
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("{histories} histories in {seconds:.1} s ({:.0} a second): {all:?}", histories as f64 / seconds);
     // The histories are worth their name only if all of this happens in them, and often.
     for (what, count) in all.each() {
-        assert!(count >= HISTORIES / 200, "hardly ever {what}: {count} in {HISTORIES} histories");
+        assert!(count >= histories / 200, "hardly ever {what}: {count} in {histories} histories");
     }
 }

@@ -116,12 +116,9 @@ impl Page {
 fn wrap(out: &mut String, text: &str, mut column: usize, margin: &str) {
     let mut rest = text;
     while column + rest.len() > WIDTH {
-        let mut behind = rest.chars();
-        // The first character that the line has no room for; a space there is a place to break, too.
-        if behind.nth(WIDTH.saturating_sub(column)).is_none() {
-            break;
-        }
-        let (near, far) = rest.split_at(rest.len() - behind.as_str().len());
+        // Behind the first character that the line has no room for; a space there is a place to break, too.
+        let room = WIDTH.saturating_sub(column);
+        let Some((near, far)) = split_behind(rest, room) else { break };
         let space = memrchr(b' ', near.as_bytes()).or_else(|| memchr(b' ', far.as_bytes()).map(|at| near.len() + at));
         let Some((line, next)) = space.and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?))) else { break };
         out.push_str(line);
@@ -131,4 +128,15 @@ fn wrap(out: &mut String, text: &str, mut column: usize, margin: &str) {
     }
     out.push_str(rest);
     out.push('\n');
+}
+
+/// Splits a text behind its character of this number, counted from zero, if it has so many.
+fn split_behind(text: &str, number: usize) -> Option<(&str, &str)> {
+    // Nearly every text is ASCII, where characters are bytes.
+    if text.as_bytes().get(..=number).is_some_and(<[u8]>::is_ascii) {
+        return text.split_at_checked(number + 1);
+    }
+    let mut behind = text.chars();
+    behind.nth(number)?;
+    text.split_at_checked(text.len() - behind.as_str().len())
 }
