@@ -120,3 +120,21 @@ impl Response {
         json!({ "statusCode": self.status, "headers": headers, "body": self.body, "isBase64Encoded": false })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_is_not_decoded() {
+        let body = |text: &str, is_base64: bool, longest| {
+            let event = json!({ "body": text, "isBase64Encoded": is_base64 });
+            Request(&event).body(longest).map(Cow::into_owned)
+        };
+        assert_eq!(body("abc", false, 3), Ok(b"abc".to_vec()));
+        assert_eq!(body("abcd", false, 3), Err(Malformed::TooLong));
+        assert_eq!(body("YWJj", true, 3), Ok(b"abc".to_vec()));
+        assert_eq!(body("!!!!", true, 3), Err(Malformed::Body));
+        assert_eq!(body("!!!!!", true, 3), Err(Malformed::TooLong), "and so nobody sees that it is no base64");
+    }
+}
