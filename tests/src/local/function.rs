@@ -196,8 +196,8 @@ impl Function {
         Some(Done { failed, counts })
     }
 
-    /// The metrics of the invocation that has just ended.
-    pub async fn counts(&mut self) -> Counts {
+    /// The line of metrics of the invocation that has just ended; with it, everything that the invocation logged is there.
+    pub async fn metrics(&mut self) -> Value {
         // It was printed before the answer was sent, so it is on its way.
         let metrics = tokio::time::timeout(Duration::from_secs(10), async {
             loop {
@@ -208,9 +208,15 @@ impl Function {
                 self.keep(&line);
             }
         });
-        let metrics = metrics.await.expect("metrics are printed for every batch");
+        let metrics: Value = metrics.await.expect("metrics are printed for every batch");
         let another = self.log.iter().any(|line| line.get("_aws").is_some());
         assert!(!another, "one line of metrics for one batch");
+        metrics
+    }
+
+    /// The metrics of a batch of triage's that has just ended.
+    pub async fn counts(&mut self) -> Counts {
+        let metrics = self.metrics().await;
         let count = |name: &str| metrics[name].as_u64().unwrap_or_else(|| panic!("no {name} in {metrics}"));
         let counts = Counts {
             received: count("Received"),

@@ -60,7 +60,8 @@ impl Key {
         serde_json::to_string(&Vouched { record: revocation, mac }).unwrap()
     }
 
-    async fn mac(&self, message: &[u8]) -> String {
+    /// The code of a message.
+    pub async fn mac(&self, message: &[u8]) -> String {
         let message = base64(&Sha256::digest(message));
         let request = json!({ "KeyId": self.arn, "Message": message, "MacAlgorithm": "HMAC_SHA_256" });
         let made = self.aws.call("kms", "TrentService.GenerateMac", request).await;

@@ -36,24 +36,24 @@ fn now() -> i64 {
 }
 
 /// A stack with one of each: a user and a role that exist in IAM, and the three policies of its own.
-struct Stack {
-    place: Place,
+pub struct Stack {
+    pub place: Place,
     mode: GrantMode,
     name: String,
-    key: Key,
+    pub key: Key,
     /// The function, started with reconcile's settings.
-    function: Function,
+    pub function: Function,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Who {
+pub enum Who {
     User,
     Role,
 }
 
 impl Stack {
     /// IAM is the emulator's, and a sweep looks at all of it: whoever sweeps has an emulator of their own.
-    async fn at(moto: &Moto, name: &str, mode: GrantMode) -> Self {
+    pub async fn at(moto: &Moto, name: &str, mode: GrantMode) -> Self {
         let mut place = Place::at(moto, name, TRIAGE).await;
         for own in OWN_POLICIES {
             let document = own.document().to_json();
@@ -70,7 +70,7 @@ impl Stack {
         Self { place, mode, name: name.to_owned(), key, function }
     }
 
-    async fn started(place: &Place) -> Function {
+    pub async fn started(place: &Place) -> Function {
         let mut settings = place.settings.clone();
         settings.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), "trailpass-reconcile".to_owned());
         let function = Function::start(std::path::Path::new(RECONCILE), &settings).await;
@@ -78,11 +78,11 @@ impl Stack {
         function
     }
 
-    fn setting(&self) -> Setting {
+    pub fn setting(&self) -> Setting {
         Setting { mode: self.mode, guardrails: Guardrails::default() }
     }
 
-    fn holder(&self, who: Who) -> String {
+    pub fn holder(&self, who: Who) -> String {
         format!("{}-{}", self.name, if who == Who::User { "alice" } else { "reader" })
     }
 
@@ -121,7 +121,7 @@ impl Stack {
     }
 
     /// Triage makes a case of it, and tells.
-    async fn denied(&self, who: Who) -> Case {
+    pub async fn denied(&self, who: Who) -> Case {
         let denial = self.denial(who).await.because(NO_POLICY);
         self.place.deliver(&[denial.body()], USUAL).await;
         let case = self.place.case().await;
@@ -150,7 +150,7 @@ impl Stack {
         }
     }
 
-    async fn put(&self, key: &str, body: &str) {
+    pub async fn put(&self, key: &str, body: &str) {
         let item = json!({
             "pk": { "S": key }, "version": { "N": "1" }, "body": { "S": body }, "token": { "S": fresh_id() },
         });
@@ -177,7 +177,7 @@ impl Stack {
     }
 
     /// What the stream delivers. The function may die of it. Returns the records that have to come again.
-    async fn streams(&mut self, keys: &[&str]) -> Option<Vec<String>> {
+    pub async fn streams(&mut self, keys: &[&str]) -> Option<Vec<String>> {
         let records: Vec<Value> = keys
             .iter()
             .enumerate()
@@ -209,7 +209,7 @@ impl Stack {
     }
 
     /// The names of what somebody holds under our names, and of everything else.
-    async fn held(&self, who: Who) -> (Vec<String>, Vec<String>) {
+    pub async fn held(&self, who: Who) -> (Vec<String>, Vec<String>) {
         let (kind, name) = (if who == Who::User { "User" } else { "Role" }, self.holder(who));
         let fields = [(if who == Who::User { "UserName" } else { "RoleName" }, name.as_str())];
         let attached = self.place.aws.query("iam", &format!("ListAttached{kind}Policies"), &fields).await;
@@ -228,7 +228,7 @@ impl Stack {
         documents.into_values().flat_map(|file| file["grants"].as_array().cloned().unwrap_or_default()).collect()
     }
 
-    fn audit(&self) -> Vec<&Value> {
+    pub fn audit(&self) -> Vec<&Value> {
         self.function.log.iter().filter(|line| line["target"] == "trailpass::audit").collect()
     }
 }

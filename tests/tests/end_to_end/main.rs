@@ -13,6 +13,7 @@
 )]
 
 mod again;
+mod decisions;
 mod flood;
 mod grants;
 mod killed;
@@ -32,6 +33,9 @@ const TRIAGE: &str = env!("CARGO_BIN_EXE_triage-as-deployed");
 
 /// The one that changes IAM.
 const RECONCILE: &str = env!("CARGO_BIN_EXE_reconcile-as-deployed");
+
+/// The one that takes answers.
+const DECIDE: &str = env!("CARGO_BIN_EXE_decide-as-deployed");
 
 /// The time that the template gives an invocation.
 const USUAL: Duration = Duration::from_secs(30);

@@ -42,8 +42,9 @@ print(json.dumps([work[task["work"]](task["of"]) for task in json.load(sys.stdin
 
 /// Does tasks of the form `{"work": "request" | "judged" | "checked", "of": …}`; one result for each.
 pub fn slack_sdk(tasks: &[Value]) -> Vec<Value> {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/python3");
-    assert!(python.exists(), "{} is missing: run `make tools` in the folder of the workspace", python.display());
+    // From whichever crate of the workspace this is compiled into.
+    let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join(".tools/bin/python3"));
+    let python = above.find(|python| python.exists()).expect("run `make tools` in the folder of the workspace");
     let mut child = Command::new(python)
         .args(["-c", SCRIPT])
         .stdin(Stdio::piped())
