@@ -9,7 +9,7 @@ from stack import Stack, TemplateError
 
 SOURCE = stack.source()
 TRANSLATED = stack.translate(SOURCE)
-HUBS = {"bare": {}, "full": stack.FULL_HUB}
+HUBS = {"bare": {}, "full": stack.FULL_HUB, "without grants": {"GrantMode": "none"}}
 FORWARDERS = {"bare": stack.FORWARDER, "full": stack.FULL_FORWARDER}
 PLACES = [("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")]
 
@@ -125,7 +125,7 @@ class Structure(unittest.TestCase):
 
     def test_every_role_takes_the_boundary_and_the_path(self):
         roles = {name: body["Properties"] for name, body in TRANSLATED["Resources"].items() if body["Type"] == "AWS::IAM::Role"}
-        self.assertEqual(set(roles), {"TriageRole", "ForwardRole"}, "a role that nobody wrote down")
+        self.assertEqual(set(roles), {"TriageRole", "DecideRole", "ReconcileRole", "ForwardRole"}, "a role that nobody wrote down")
         for name, role in roles.items():
             self.assertEqual(role["Path"], {"Ref": "RolePath"}, name)
             wanted = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
@@ -145,12 +145,22 @@ class Structure(unittest.TestCase):
             else:
                 self.assertNotIn("ForwardRole", one.resources)
 
-    def test_nothing_is_declared_that_is_not_there_yet(self):
-        kinds = {body["Type"] for body in TRANSLATED["Resources"].values()}
-        self.assertEqual(sum(body["Type"] == "AWS::Lambda::Function" for body in TRANSLATED["Resources"].values()), 1)
-        self.assertFalse([kind for kind in kinds if "ApiGateway" in kind or "::Schedule" in kind or kind == "AWS::Lambda::Url"])
-        self.assertNotIn("StreamSpecification", TRANSLATED["Resources"]["Table"]["Properties"])
-        self.assertNotIn("GrantMode", TRANSLATED["Parameters"])
+    def test_without_grants_there_is_nothing_that_could_give_any(self):
+        made = stacks()
+        none = made["hub, without grants"]
+        self.assertEqual(set(none.of_type("AWS::Lambda::Function")), {"Triage"})
+        self.assertFalse([body["Type"] for body in none.resources.values() if "ApiGateway" in body["Type"] or body["Type"] == "AWS::IAM::ManagedPolicy"])
+        self.assertNotIn("StreamSpecification", none.properties("Table"))
+        self.assertEqual(set(none.of_type("AWS::KMS::Key")), {"TopicsKey"})
+        for name in ("hub, bare", "hub, full"):
+            self.assertEqual(set(made[name].of_type("AWS::Lambda::Function")), {"Triage", "Decide", "Reconcile"})
+
+    def test_each_function_has_its_binary(self):
+        for name, body in SOURCE["Resources"].items():
+            if body["Type"] == "AWS::Serverless::Function":
+                binary = body["Metadata"]["BuildProperties"]["Binary"]
+                self.assertEqual(binary, name.lower())
+                self.assertTrue((stack.ROOT / "functions" / binary / "src/main.rs").is_file(), binary)
 
     def test_names_fit_whatever_the_stack_is_called(self):
         # A stack's name may have 128 characters, a queue's 80, a statement's id 64.
@@ -204,8 +214,12 @@ class Function(unittest.TestCase):
             "TRAILPASS_SLACK_ALARMS_CHANNEL": "",
             "TRAILPASS_SLACK_NOTICES_WEBHOOK_SECRET": "",
             "TRAILPASS_SLACK_ALARMS_WEBHOOK_SECRET": stack.FULL_HUB["SlackAlarmsWebhookSecret"],
-            "TRAILPASS_OWN_ROLES": hub.arn("TriageRole"),
+            "TRAILPASS_OWN_ROLES": ",".join(hub.arn(role) for role in ("TriageRole", "DecideRole", "ReconcileRole")),
             "TRAILPASS_ALLOW_DIRECT_INVOKE": "false",
+            "TRAILPASS_GRANT_MODE": "exact",
+            "TRAILPASS_PAGES": "https://trailpass-Api.execute-api.eu-west-1.amazonaws.com/cases/",
+            "TRAILPASS_LINK_KEY": hub.arn("LinkKey"),
+            "TRAILPASS_SLACK_BUTTONS": "true",
         })
 
     def test_unset_parameters_are_empty_strings_in_the_guardrails(self):
@@ -214,10 +228,11 @@ class Function(unittest.TestCase):
         self.assertEqual(json.loads(settings["TRAILPASS_GUARDRAILS"]), {"protected": {"names": [""], "paths": []}, "trail_resources": resources})
 
     def test_the_longest_settings_fit(self):
-        given = stack.FULL_HUB | {"ProtectedNames": "a" * 1024, "TrailLogGroup": "g" * 400, "TrailTopicName": "t" * 256, "RolePath": f"/{'p' * 510}/"}
-        settings = Stack(TRANSLATED, given).properties("Triage")["Environment"]["Variables"]
-        # Lambda takes 4 KB for all of them.
-        self.assertLess(sum(len(name) + len(value) for name, value in settings.items()), 4096)
+        given = stack.FULL_HUB | {"ProtectedNames": "a" * 1024, "TrailLogGroup": "g" * 400, "TrailTopicName": "t" * 256, "RolePath": f"/{'p' * 254}/"}
+        for function in Stack(TRANSLATED, given).of_type("AWS::Lambda::Function").values():
+            settings = function["Environment"]["Variables"]
+            # Lambda takes 4 KB for all of them.
+            self.assertLess(sum(len(name) + len(value) for name, value in settings.items()), 4096)
 
     def test_the_program_reads_every_setting_that_is_given(self):
         reader = (stack.ROOT / "shared/adapters/src/config.rs").read_text()
@@ -233,6 +248,15 @@ class Function(unittest.TestCase):
 
     def test_batches(self):
         sources = self.hub.of_type("AWS::Lambda::EventSourceMapping")
+        stream = sources.pop("ReconcileStream")
+        self.assertEqual(stream["EventSourceArn"], self.hub._attribute("Table", "StreamArn"))
+        self.assertIs(stream["BisectBatchOnFunctionError"], True)
+        self.assertEqual(stream["FunctionResponseTypes"], ["ReportBatchItemFailures"])
+        self.assertEqual(stream["DestinationConfig"], {"OnFailure": {"Destination": self.hub.arn("StreamDeadLetters")}})
+        (wanted,) = stream["FilterCriteria"]["Filters"]
+        self.assertEqual(json.loads(wanted["Pattern"])["dynamodb"], {"Keys": {"pk": {"S": [{"prefix": "DECISION#"}]}}})
+        # The keys alone: nothing that stands in a record could be believed anyway.
+        self.assertEqual(self.hub.properties("Table")["StreamSpecification"], {"StreamViewType": "KEYS_ONLY"})
         self.assertEqual({one["EventSourceArn"] for one in sources.values()}, {self.hub.arn("AlarmsQueue"), self.hub.arn("NoticesQueue")})
         for name, one in sources.items():
             self.assertEqual(one["FunctionResponseTypes"], ["ReportBatchItemFailures"], name)
