@@ -46,15 +46,25 @@ class Decide(unittest.TestCase):
         self.assertFalse(may(self.hub, "Decide", "ssm:GetParameter", f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/trailpass/other"))
         self.assertTrue(may(self.hub, "Decide", "secretsmanager:GetSecretValue", SECRET + "trailpass/slack-signing-a1B2c3"))
         self.assertFalse(may(self.hub, "Decide", "secretsmanager:GetSecretValue", SECRET + "trailpass/slack-bot-a1B2c3"))
+        theirs = SECRET.replace(ACCOUNT, "444455556666") + "slack-AbCdEf"
+        hub = Stack(TRANSLATED, stack.FULL_HUB | {"SlackSigningSecret": theirs})
+        self.assertFalse(may(hub, "Decide", "secretsmanager:GetSecretValue", theirs))
+
+    def test_tells_nobody(self):
+        for topic in ("Alarms", "Notices"):
+            self.assertFalse(may(self.hub, "Decide", "sns:Publish", f"arn:aws:sns:eu-west-1:{ACCOUNT}:trailpass-{topic}Topic"))
 
     def test_touches_nothing_in_iam_and_calls_nobody(self):
         for document in policies_of(self.hub, "DecideRole"):
             services = {action.split(":")[0] for action in actions(document)}
             self.assertLessEqual(services, {"logs", "dynamodb", "ssm", "secretsmanager", "kms"})
 
-    def test_needs_neither_approvers_nor_rules_nor_slack(self):
-        bare = {action for document in policies_of(Stack(TRANSLATED), "DecideRole") for action in actions(document)}
-        self.assertFalse([action for action in bare if action.startswith(("ssm:", "secretsmanager:", "kms:"))])
+    def test_needs_neither_rules_nor_slack(self):
+        bare = Stack(TRANSLATED, stack.BARE_HUB)
+        powers = {action for document in policies_of(bare, "DecideRole") for action in actions(document)}
+        self.assertFalse([action for action in powers if action.startswith(("secretsmanager:", "kms:"))])
+        (reads,) = [s["Resource"] for document in policies_of(bare, "DecideRole") for s in document["Statement"] if s["Action"] == "ssm:GetParameter"]
+        self.assertEqual(reads, [f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/trailpass/approvers"])
 
 
 class Keys(unittest.TestCase):
@@ -89,10 +99,14 @@ class Reconcile(unittest.TestCase):
 
     def test_remembers_grants_and_neither_cases_nor_decisions(self):
         table = self.exact.arn("Table")
-        for key in ("CASE#x", "OPENED#x", "DECISION#x", "GRANT#x"):
+        for key in ("CASE#x", "OPENED#x", "PRINCIPAL#x", "DECISION#x", "GRANT#x"):
             self.assertTrue(may(self.exact, "Reconcile", "dynamodb:BatchGetItem", table, {"dynamodb:LeadingKeys": [key]}), key)
             writes = may(self.exact, "Reconcile", "dynamodb:PutItem", table, {"dynamodb:LeadingKeys": [key]})
             self.assertEqual(writes, key.startswith("GRANT#"), key)
+        self.assertFalse(may(self.exact, "Reconcile", "dynamodb:PutItem", table, {"dynamodb:LeadingKeys": ["GRANT#x", "DECISION#x"]}))
+        self.assertFalse(may(self.exact, "Reconcile", "dynamodb:PutItem", table), "a request without keys")
+        for action in ("DeleteItem", "UpdateItem", "Scan", "Query", "PartiQLInsert", "PartiQLUpdate", "BatchWriteItem"):
+            self.assertFalse(may(self.exact, "Reconcile", f"dynamodb:{action}", table, {"dynamodb:LeadingKeys": ["GRANT#x"]}), action)
 
     def test_attaches_the_stacks_own_policies_and_no_other(self):
         for one, path in ((self.managed, "/"), (self.exact, "/people/")):
@@ -115,7 +129,11 @@ class Reconcile(unittest.TestCase):
             self.assertTrue(may(self.exact, "Reconcile", put, target, bounded))
             self.assertFalse(may(self.exact, "Reconcile", put, target), "without a boundary")
             self.assertFalse(may(self.exact, "Reconcile", put, target, {"iam:PermissionsBoundary": ADMINISTRATOR_ACCESS}))
-            self.assertTrue(may(self.exact, "Reconcile", delete, target), "who lost the boundary loses the grant")
+            self.assertTrue(may(self.exact, "Reconcile", delete, target, bounded))
+            self.assertFalse(may(self.exact, "Reconcile", delete, target), "a deny that somebody else wrote stays where it is")
+            looks = {f"iam:Get{word}Policy", f"iam:List{word}Policies"}
+            self.assertEqual({may(self.managed, "Reconcile", look, target) for look in looks}, {False}, "of no use there")
+            self.assertEqual({may(self.exact, "Reconcile", look, target) for look in looks}, {True})
             unbounded = Stack(TRANSLATED, EXACT)
             self.assertTrue(may(unbounded, "Reconcile", put, entity(kind, "alice")), "the README says what that means")
 
@@ -123,7 +141,8 @@ class Reconcile(unittest.TestCase):
         writes = ("iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:DetachRolePolicy", "iam:DeleteRolePolicy")
         context = {"iam:PolicyARN": OWN[0], "iam:PermissionsBoundary": BOUNDARY}
         for action in writes:
-            self.assertFalse(may(self.exact, "Reconcile", action, entity("role", "alice"), context), action)
+            # To detach a policy of ours needs no path: a user may be moved to another one.
+            self.assertEqual(may(self.exact, "Reconcile", action, entity("role", "alice"), context), action == "iam:DetachRolePolicy", action)
             self.assertFalse(may(self.exact, "Reconcile", action, entity("role", "alice", "/people/").replace(ACCOUNT, "444455556666"), context))
             for one in (self.managed, Stack(TRANSLATED, EXACT)):
                 for role in FUNCTIONS:
@@ -131,16 +150,24 @@ class Reconcile(unittest.TestCase):
                 for path in ("/aws-reserved/sso.amazonaws.com/", "/aws-service-role/config.amazonaws.com/"):
                     self.assertFalse(may(one, "Reconcile", action, entity("role", "x", path), context), (action, path))
         for action in ("iam:AttachUserPolicy", "iam:AttachRolePolicy", "iam:PutUserPolicy", "iam:PutRolePolicy"):
-            target = entity("user" if "User" in action else "role", "break-glass", "/people/")
+            kind = "user" if "User" in action else "role"
+            target = entity(kind, "alice", "/people/")
             self.assertTrue(may(self.exact, "Reconcile", action, target, context))
             self.assertFalse(may(self.exact, "Reconcile", action, target, context | {"aws:ResourceTag/trailpass": "never"}), action)
+            # Whoever deploys the stack, and break-glass.
+            protected = entity(kind, {"user": "break-glass-2", "role": "deployer"}[kind], "/people/")
+            self.assertFalse(may(self.exact, "Reconcile", action, protected, context), action)
+            self.assertTrue(may(Stack(TRANSLATED, stack.FULL_HUB | {"ProtectedArns": ""}), "Reconcile", action, protected, context), action)
+        # Who comes to be protected while a grant lives must still lose it.
+        for context in (context, context | {"aws:ResourceTag/trailpass": "never"}):
+            for action in ("iam:DetachRolePolicy", "iam:DeleteRolePolicy"):
+                self.assertTrue(may(self.exact, "Reconcile", action, entity("role", "deployer", "/people/"), context), action)
 
     def test_has_no_other_power_in_iam(self):
         looks = {f"iam:{verb}" for verb in (
-            "GetRole", "GetRolePolicy", "GetUser", "GetUserPolicy", "ListAttachedRolePolicies", "ListAttachedUserPolicies", "ListRolePolicies",
-            "ListUserPolicies", "SimulatePrincipalPolicy", "ListEntitiesForPolicy")}
+            "GetRole", "GetUser", "ListAttachedRolePolicies", "ListAttachedUserPolicies", "SimulatePrincipalPolicy", "ListEntitiesForPolicy", "GetAccountSummary")}
         attaches = {f"iam:{verb}{kind}Policy" for verb in ("Attach", "Detach") for kind in ("User", "Role")}
-        inline = {f"iam:{verb}{kind}Policy" for verb in ("Put", "Delete") for kind in ("User", "Role")}
+        inline = {f"iam:{verb}{kind}Policy" for verb in ("Get", "Put", "Delete") for kind in ("User", "Role")} | {f"iam:List{kind}Policies" for kind in ("User", "Role")}
         for one, wanted in ((self.managed, looks | attaches), (self.exact, looks | attaches | inline)):
             found = {action for document in policies_of(one, "ReconcileRole") for action in actions(document)}
             self.assertEqual({action for action in found if action.startswith("iam:")}, wanted)
@@ -151,6 +178,37 @@ class Reconcile(unittest.TestCase):
         callers = {(one["FunctionName"], one["Principal"]) for one in permissions.values()}
         self.assertEqual(callers, {("trailpass-Decide", "apigateway.amazonaws.com"), ("trailpass-Reconcile", "events.amazonaws.com")})
         self.assertEqual(permissions["SweepPermission"]["SourceArn"], self.exact.arn("SweepRule"))
+        self.assertEqual(permissions["ApiPermission"]["SourceArn"], f"arn:aws:execute-api:eu-west-1:{ACCOUNT}:trailpass-Api/*")
+
+    def test_the_clocks_event_arrives_as_eventbridge_makes_it(self):
+        (target,) = self.exact.properties("SweepRule")["Targets"]
+        # Reconcile looks for `source: aws.events`, which nobody else can send.
+        self.assertFalse({"Input", "InputPath", "InputTransformer"} & set(target))
+        main = (stack.ROOT / "functions/reconcile/src/main.rs").read_text()
+        self.assertIn('Some("aws.events")', main)
+
+    def test_is_the_last_to_go(self):
+        """IAM deletes no policy that somebody holds, and the deletion of a stack goes against the direction of its references."""
+        resources = TRANSLATED["Resources"]
+
+        def needed_by(name, seen):
+            if name in resources and name not in seen:
+                seen.add(name)
+                body = resources[name]
+                direct = body.get("DependsOn", [])
+                text = json.dumps(body.get("Properties", {}))
+                named = re.findall(r'"Ref": "(\w+)"', text) + re.findall(r'"Fn::GetAtt": \["(\w+)"', text) + re.findall(r"\$\{(\w+)[.}]", text)
+                for other in [*([direct] if isinstance(direct, str) else direct), *named]:
+                    needed_by(other, seen)
+            return seen
+
+        for policy in ("TrailReadPolicy", "EventLookupPolicy", "LakeQueryPolicy"):
+            kept = needed_by(policy, set()) - {policy}
+            work = {"Reconcile", "ReconcileRole", "ReconcilePolicy", "ReconcileGrantsPolicy", "SweepRule", "SweepPermission", "ReconcileStream", "Table", "DecisionsKey", "AuditLogs"}
+            self.assertLessEqual(work, kept, "what takes grants back is gone before them")
+            revoke = {"Decide", "DecideRole", "DecidePolicy", "Api", "ApiIntegration", "AnswersRoute", "ApiStage", "ApiPermission"}
+            self.assertLessEqual(revoke, kept, "nobody could revoke")
+            self.assertFalse({"TrailReadPolicy", "EventLookupPolicy", "LakeQueryPolicy"} & kept)
 
 
 class OwnPolicies(unittest.TestCase):
@@ -186,6 +244,15 @@ class Doors(unittest.TestCase):
         for limits in (stage["DefaultRouteSettings"], *stage["RouteSettings"].values()):
             self.assertLessEqual(limits["ThrottlingBurstLimit"], 50)
             self.assertLessEqual(limits["ThrottlingRateLimit"], 20)
+        (api,) = hub.of_type("AWS::ApiGatewayV2::Api").values()
+        self.assertEqual(api["ProtocolType"], "HTTP")
+        # No other site's scripts; no route that takes what the others don't; the address of AWS's own is the one that is named.
+        self.assertFalse({"CorsConfiguration", "RouteKey", "Target", "DisableExecuteApiEndpoint"} & set(api))
+        (integration,) = hub.of_type("AWS::ApiGatewayV2::Integration").values()
+        self.assertEqual((integration["PayloadFormatVersion"], integration["IntegrationUri"]), ("2.0", hub.arn("Decide")))
+        program = (stack.ROOT / "functions/decide/src/request.rs").read_text()
+        for route in routes:
+            self.assertIn(f'"{route}"', program)
 
     def test_the_access_log_holds_no_token(self):
         (stage,) = Stack(TRANSLATED).of_type("AWS::ApiGatewayV2::Stage").values()
@@ -196,7 +263,8 @@ class Doors(unittest.TestCase):
     def test_the_audit_log_outlives_the_stack(self):
         body = TRANSLATED["Resources"]["AuditLogs"]
         self.assertEqual((body["DeletionPolicy"], body["UpdateReplacePolicy"]), ("Retain", "Retain"))
-        self.assertEqual(Stack(TRANSLATED).properties("AuditLogs")["RetentionInDays"], 400)
+        self.assertEqual(Stack(TRANSLATED).properties("AuditLogs")["RetentionInDays"], "400")
+        self.assertIn(stack.STACK_UUID, Stack(TRANSLATED).properties("AuditLogs")["LogGroupName"], "or a stack could not be made a second time")
         self.assertEqual(Stack(TRANSLATED, stack.FULL_HUB).properties("AuditLogs")["RetentionInDays"], "731")
         for function in ("Decide", "Reconcile"):
             self.assertEqual(Stack(TRANSLATED).properties(function)["LoggingConfig"], {"LogGroup": "trailpass-AuditLogs"})

@@ -28,7 +28,9 @@ FULL_TRAIL = {
     "TrailLogGroup": "/acme/audit/trail",
     "TrailLogRole": "AuditLogDelivery",
 }
-FULL_HUB = FULL_TRAIL | {
+# The fewest parameters that a hub can be deployed with.
+BARE_HUB = {"ApproversParameter": "/trailpass/approvers"}
+FULL_HUB = FULL_TRAIL | BARE_HUB | {
     "OrganizationId": "o-a1b2c3d4e5",
     "SlackBotTokenSecret": "trailpass/slack-bot",
     "SlackNoticesChannel": "C0123456789",
@@ -37,10 +39,10 @@ FULL_HUB = FULL_TRAIL | {
     "NoticesEmail": "notices@example.com",
     "AlarmsEmail": "alarms@example.com",
     "ProtectedNames": "break-glass-*,OrgAdmin",
+    "ProtectedArns": "arn:aws:iam::111122223333:role/people/deployer,arn:aws:iam::111122223333:user/people/break-glass-*",
     "PermissionsBoundary": "arn:aws:iam::111122223333:policy/team/boundary",
     "RolePath": "/security/",
     "GrantMode": "exact",
-    "ApproversParameter": "/trailpass/approvers",
     "ApprovalRulesParameter": "/trailpass/approval-rules",
     "GrantPath": "/people/",
     "GrantBoundary": "arn:aws:iam::111122223333:policy/team/people",
