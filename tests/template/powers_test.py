@@ -60,6 +60,16 @@ class EveryPolicy(unittest.TestCase):
                         found = parliament.analyze_policy_string(json.dumps(document)).findings
                     self.assertEqual([str(finding) for finding in found], [], (name, role))
 
+    def test_the_longest_fit(self):
+        given = stack.FULL_HUB | {
+            "RolePath": f"/{'p' * 254}/", "GrantPath": f"/{'g' * 254}/", "ProtectedArns": ",".join(f"arn:aws-us-gov:iam::{ACCOUNT}:role/{n}{'a' * 60}" for n in range(10, 30)),
+            "GrantBoundary": f"arn:aws:iam::{ACCOUNT}:policy/{'b' * 512}", "ApproversParameter": f"/{'a' * 100}/{'b' * 100}",
+        }
+        hub = Stack(TRANSLATED, given)
+        for role in hub.of_type("AWS::IAM::Role"):
+            # What a role's own policies may come to in all, white space apart.
+            self.assertLess(sum(len(json.dumps(document, separators=(",", ":"))) for document in policies_of(hub, role)), 10_240, role)
+
     def test_roles_are_for_one_service_each(self):
         full = stacks()
         forward = full["forwarder, full"].properties("ForwardRole")["AssumeRolePolicyDocument"]

@@ -208,6 +208,11 @@ class Structure(unittest.TestCase):
             if "QueueName" in queue:
                 self.assertRegex(queue["QueueName"], r"^[A-Za-z0-9_-]{1,80}$")
                 self.assertIn(stack.STACK_UUID, queue["QueueName"], name)
+        (api,) = hub.of_type("AWS::ApiGatewayV2::Api").values()
+        self.assertLessEqual(len(api["Name"]), 128)
+        self.assertLessEqual(len(hub.properties("Dashboard")["DashboardName"]), 255)
+        for name, group in hub.of_type("AWS::Logs::LogGroup").items():
+            self.assertRegex(group["LogGroupName"], r"^[A-Za-z0-9_./#-]{1,512}$", name)
 
     def test_outputs_and_logical_names_are_described(self):
         for name, output in SOURCE["Outputs"].items():
