@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import urllib.request
 
 import boto3
 from botocore.config import Config
@@ -66,7 +67,15 @@ class LocalAws:
             self.server.wait()
         self.server.stdout.close()
 
-    def client(self, service):
-        """A client of one service of the stand-in."""
+    def client(self, service, session=None):
+        """A client of one service of the stand-in: an administrator's, or of a session that AssumeRole gave."""
         quick = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
-        return boto3.client(service, endpoint_url=self.url, region_name=self.region, config=quick)
+        keys = {} if session is None else {
+            "aws_access_key_id": session["AccessKeyId"], "aws_secret_access_key": session["SecretAccessKey"], "aws_session_token": session["SessionToken"],
+        }
+        return boto3.client(service, endpoint_url=self.url, region_name=self.region, config=quick, **keys)
+
+    def enforce(self):
+        """From here on every call needs the permission of whoever makes it."""
+        request = urllib.request.Request(f"{self.url}/moto-api/reset-auth", b"0", {"Content-Type": "text/plain"}, method="POST")
+        urllib.request.urlopen(request, timeout=10).close()

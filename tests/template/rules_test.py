@@ -15,7 +15,7 @@ ALWAYS_THERE = {"eventName", "eventSource"}
 
 
 def patterns(one):
-    return {name: rule["EventPattern"] for name, rule in one.of_type("AWS::Events::Rule").items()}
+    return {name: rule["EventPattern"] for name, rule in one.denial_rules().items()}
 
 
 class Form(unittest.TestCase):
@@ -45,7 +45,7 @@ class Form(unittest.TestCase):
 
     def test_every_rule_sees_reads_and_asks_for_a_source_of_awss_own(self):
         for name, one in stacks().items():
-            for rule, body in one.of_type("AWS::Events::Rule").items():
+            for rule, body in one.denial_rules().items():
                 with self.subTest(name, rule=rule):
                     self.assertEqual(body["State"], "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
                     self.assertNotIn("EventBusName", body, "CloudTrail's events come to the default bus only")
@@ -84,7 +84,7 @@ class Form(unittest.TestCase):
 class Delivery(unittest.TestCase):
     def test_every_target_has_its_dead_letter_queue(self):
         for name, one in stacks().items():
-            for rule, body in one.of_type("AWS::Events::Rule").items():
+            for rule, body in one.denial_rules().items():
                 with self.subTest(name, rule=rule):
                     (target,) = body["Targets"]
                     self.assertEqual(target["DeadLetterConfig"], {"Arn": one.arn("RuleDeadLetters")})

@@ -28,7 +28,9 @@ FULL_TRAIL = {
     "TrailLogGroup": "/acme/audit/trail",
     "TrailLogRole": "AuditLogDelivery",
 }
-FULL_HUB = FULL_TRAIL | {
+# The fewest parameters that a hub can be deployed with.
+BARE_HUB = {"ApproversParameter": "/trailpass/approvers"}
+FULL_HUB = FULL_TRAIL | BARE_HUB | {
     "OrganizationId": "o-a1b2c3d4e5",
     "SlackBotTokenSecret": "trailpass/slack-bot",
     "SlackNoticesChannel": "C0123456789",
@@ -37,8 +39,17 @@ FULL_HUB = FULL_TRAIL | {
     "NoticesEmail": "notices@example.com",
     "AlarmsEmail": "alarms@example.com",
     "ProtectedNames": "break-glass-*,OrgAdmin",
+    "ProtectedArns": "arn:aws:iam::111122223333:role/people/deployer,arn:aws:iam::111122223333:user/people/break-glass-*",
     "PermissionsBoundary": "arn:aws:iam::111122223333:policy/team/boundary",
     "RolePath": "/security/",
+    "GrantMode": "exact",
+    "ApprovalRulesParameter": "/trailpass/approval-rules",
+    "GrantPath": "/people/",
+    "GrantBoundary": "arn:aws:iam::111122223333:policy/team/people",
+    "SlackSigningSecret": "trailpass/slack-signing",
+    "SlackAppId": "A0123456789",
+    "SlackTeamId": "T0123456789",
+    "AuditRetentionDays": "731",
 }
 FORWARDER = {"Mode": "forwarder", "HubEventBusArn": "arn:aws:events:us-east-1:111122223333:event-bus/default"}
 FULL_FORWARDER = FULL_TRAIL | FORWARDER | {name: FULL_HUB[name] for name in ("PermissionsBoundary", "RolePath", "AlarmsEmail")}
@@ -93,6 +104,10 @@ class Stack:
     def of_type(self, kind):
         """The resources of a type, resolved: logical name to properties."""
         return {name: self.properties(name) for name, body in self.resources.items() if body["Type"] == kind}
+
+    def denial_rules(self):
+        """The rules that pick denials out of all events, as opposed to the clock's."""
+        return {name: rule for name, rule in self.of_type("AWS::Events::Rule").items() if "EventPattern" in rule}
 
     def properties(self, name):
         """One resource's properties, resolved."""
@@ -216,8 +231,16 @@ class Stack:
             return self.parameters[name]
         if self.template["Resources"].get(name, {}).get("Type") == "AWS::SNS::Topic":
             return self._attribute(name, "TopicArn", where)
+        if self.template["Resources"].get(name, {}).get("Type") == "AWS::IAM::ManagedPolicy":
+            self._must_be_there(name, where)
+            own = self.resources[name]["Properties"]
+            return f"arn:{self.pseudo['AWS::Partition']}:iam::{self.pseudo['AWS::AccountId']}:policy{own['Path']}{own['ManagedPolicyName']}"
         self._must_be_there(name, where)
         return f"{STACK_NAME}-{name}"
+
+    def _group(self, name):
+        """A log group's name, where this is one."""
+        return self._value(self.resources[name].get("Properties", {}).get("LogGroupName", ""), name)
 
     def _must_be_there(self, name, where):
         if name not in self.resources:
@@ -237,7 +260,9 @@ class Stack:
             ("AWS::KMS::Key", "Arn"): f"{arn}:kms:{place}:key/{name}",
             ("AWS::SNS::Topic", "TopicArn"): f"{arn}:sns:{place}:{STACK_NAME}-{name}",
             ("AWS::Lambda::Function", "Arn"): f"{arn}:lambda:{place}:function:{STACK_NAME}-{name}",
-            ("AWS::Logs::LogGroup", "Arn"): f"{arn}:logs:{place}:log-group:/aws/lambda/{STACK_NAME}-triage:*",
+            ("AWS::Logs::LogGroup", "Arn"): f"{arn}:logs:{place}:log-group:{self._group(name)}:*",
+            # The real one's name holds colons, which the analyzer of policies takes for the end of a part.
+            ("AWS::DynamoDB::Table", "StreamArn"): f"{arn}:dynamodb:{place}:table/{STACK_NAME}-{name}/stream/2026-10-05T080000.000",
             ("AWS::IAM::Role", "Arn"): f"{arn}:iam::{account}:role{self.parameters['RolePath']}{STACK_NAME}-{name}",
         }
         try:

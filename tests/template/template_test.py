@@ -4,6 +4,7 @@ shape_test   what is declared, in both modes and all partitions, resolved by a s
 rules_test   the event patterns against events that must and must not match, with a matcher of our own
 corpus_test  the same against every record of events/triage
 powers_test  who may do what, with an evaluator of our own that looks at conditions
+grants_test  the same for approvals and grants
 local_test   created on a local stand-in for AWS, and events sent through the rules
 
 Nothing here leaves this machine: the stand-in listens on the loopback, on a port that the system chooses.
@@ -17,7 +18,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-MODULES = ("shape_test", "rules_test", "corpus_test", "powers_test", "local_test")
+MODULES = ("shape_test", "rules_test", "corpus_test", "powers_test", "grants_test", "local_test")
 
 
 def main(arguments):

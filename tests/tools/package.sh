@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the deployed function for one architecture into .aws-sam/build, as `sam deploy` takes it, and says how large it is.
+# Builds the deployed functions for one architecture into .aws-sam/build, as `sam deploy` takes them, and says how large they are.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 architecture=${1:-x86_64}
@@ -13,12 +13,12 @@ if ! [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ]; then
     exit 1
 fi
 sam build --template template.yaml --parameter-overrides "Architecture=$architecture"
-binary=$(find .aws-sam/build -name bootstrap -type f | head -1)
-python - "$binary" <<'PY'
+python - .aws-sam/build/*/bootstrap <<'PY'
 import io, os, sys, zipfile
-binary = sys.argv[1]
-packed = io.BytesIO()
-with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-    archive.write(binary, "bootstrap")
-print(f"binary {os.path.getsize(binary) / 1e6:.1f} MB, zipped {len(packed.getvalue()) / 1e6:.1f} MB")
+for binary in sys.argv[1:]:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.write(binary, "bootstrap")
+    name = os.path.basename(os.path.dirname(binary))
+    print(f"{name}: binary {os.path.getsize(binary) / 1e6:.1f} MB, zipped {len(packed.getvalue()) / 1e6:.1f} MB")
 PY

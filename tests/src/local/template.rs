@@ -13,7 +13,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 import stack
 hub = stack.Stack(stack.translate(), json.loads(sys.argv[2]))
-kinds = {"rules": "AWS::Events::Rule", "policies": "AWS::IAM::Policy", "roles": "AWS::IAM::Role", "functions": "AWS::Lambda::Function"}
+kinds = {"rules": "AWS::Events::Rule", "policies": "AWS::IAM::Policy", "roles": "AWS::IAM::Role", "functions": "AWS::Lambda::Function", "keys": "AWS::KMS::Key"}
 print(json.dumps({name: hub.of_type(kind) for name, kind in kinds.items()}))
 "#;
 
@@ -21,10 +21,14 @@ const PARAMETERS: &str = r#"{
     "SlackBotTokenSecret": "trailpass/slack-bot",
     "SlackNoticesChannel": "C0NOTICES",
     "SlackAlarmsChannel": "C0ALARMS0",
-    "TrailBucket": "acme-audit-logs"
+    "TrailBucket": "acme-audit-logs",
+    "ApproversParameter": "/trailpass/approvers",
+    "SlackSigningSecret": "trailpass/slack-signing",
+    "SlackAppId": "A0APP00",
+    "SlackTeamId": "T0TEAM0"
 }"#;
 
-/// `rules`, `policies`, `roles` and `functions` of a hub, by logical name.
+/// `rules`, `policies`, `roles`, `functions` and `keys` of a hub, by logical name.
 pub fn hub() -> &'static Value {
     static HUB: OnceLock<Value> = OnceLock::new();
     HUB.get_or_init(|| {

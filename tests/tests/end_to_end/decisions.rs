@@ -43,15 +43,15 @@ fn now() -> i64 {
 }
 
 /// A stack with all three functions.
-struct Whole {
-    stack: Stack,
-    decide: Function,
+pub struct Whole {
+    pub stack: Stack,
+    pub decide: Function,
     links: Key,
     name: String,
 }
 
 impl Whole {
-    async fn at(moto: &Moto, name: &str) -> Self {
+    pub async fn at(moto: &Moto, name: &str) -> Self {
         let mut stack = Stack::at(moto, name, GrantMode::Managed).await;
         let aws = stack.place.aws.clone();
         let links = Key::new(&aws).await;
@@ -83,7 +83,7 @@ impl Whole {
         whole
     }
 
-    async fn started(stack: &Stack) -> Function {
+    pub async fn started(stack: &Stack) -> Function {
         let mut settings = stack.place.settings.clone();
         settings.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), "trailpass-decide".to_owned());
         Function::start(std::path::Path::new(DECIDE), &settings).await
@@ -96,7 +96,7 @@ impl Whole {
     }
 
     /// What Slack sends of somebody's click, signed as Slack signs it.
-    fn click(&self, case: &Case, user_id: &str, action: &str) -> Value {
+    pub fn click(&self, case: &Case, user_id: &str, action: &str) -> Value {
         self.signed(&self.payload(case, user_id, action), SECRET, now())
     }
 
@@ -129,7 +129,7 @@ impl Whole {
     }
 
     /// One request: the answer's status, and its counts, which add up. `None`: the function died of it.
-    async fn asks(&mut self, event: &Value) -> Option<(u64, Value)> {
+    pub async fn asks(&mut self, event: &Value) -> Option<(u64, Value)> {
         let Ended::Answer(answer) = self.decide.invoke(event, USUAL).await else { return None };
         let metrics = self.decide.metrics().await;
         let count = |name: &str| metrics[name].as_u64().unwrap_or_else(|| panic!("no {name} in {metrics}"));

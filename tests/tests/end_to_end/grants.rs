@@ -200,7 +200,7 @@ impl Stack {
     }
 
     /// What the schedule sends. `false`: the function died of it.
-    async fn sweeps(&mut self) -> bool {
+    pub async fn sweeps(&mut self) -> bool {
         let event = json!({
             "version": "0", "id": fresh_id(), "detail-type": "Scheduled Event", "source": "aws.events", "account": ACCOUNT,
             "time": "2026-10-05T08:00:00Z", "region": REGION, "resources": [], "detail": {},

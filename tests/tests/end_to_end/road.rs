@@ -8,6 +8,7 @@ use tests::local::{
     denials::denial,
     place::{ALARMS, NOTICES, Place, Queue},
     template,
+    vouching::Key,
 };
 
 use crate::{TRIAGE, USUAL, assert_told};
@@ -180,6 +181,7 @@ async fn the_settings_are_the_templates() {
     deployed["TRAILPASS_NOTICES_TOPIC"] = json!(place.notices.arn);
     deployed["TRAILPASS_ALARMS_TOPIC"] = json!(place.alarms.arn);
     deployed["TRAILPASS_SLACK_BOT_TOKEN_SECRET"] = json!("settings/slack-bot");
+    deployed["TRAILPASS_LINK_KEY"] = json!(Key::new(&place.aws).await.arn);
     let mut place = place;
     for (name, value) in deployed.as_object().unwrap() {
         place.set(name, value.as_str().unwrap_or_else(|| panic!("{name} is resolved: {value}")));

@@ -1,7 +1,7 @@
-//! The function's own role: with the template's policies it can do its work, and with the same credentials nothing else.
+//! Each function's own role: with the template's policies it can do its work, and with the same credentials nothing else.
 //!
 //! The emulator judges by action alone. It asks for every call whether it is allowed on `*`, so the policies' resources and
-//! conditions are left out here; that they are narrow is tested on the template itself.
+//! conditions are left out here, and denials, which rest on them; that they are narrow is tested on the template itself.
 
 use serde_json::{Value, json};
 use tests::local::{
@@ -15,7 +15,7 @@ use tests::local::{
     template,
 };
 
-use crate::{TRIAGE, USUAL, assert_told, bodies, received};
+use crate::{TRIAGE, USUAL, assert_told, bodies, decisions::Whole, grants::Stack, grants::Who, received};
 
 /// From how many requests on the emulator asks whether they are allowed.
 async fn enforce(moto: &Moto, from: &str) {
@@ -26,23 +26,28 @@ async fn enforce(moto: &Moto, from: &str) {
 }
 
 /// A role with the template's policies, and credentials of a session of it.
-async fn role(aws: &Aws, name: &str) -> Keys {
-    let trust = template::hub()["roles"]["TriageRole"]["AssumeRolePolicyDocument"].to_string();
-    aws.query("iam", "CreateRole", &[("RoleName", name), ("AssumeRolePolicyDocument", &trust)]).await;
-    let policies = template::hub()["policies"].as_object().unwrap();
-    for policy in policies.values() {
-        assert_eq!(
-            policy["Roles"],
-            json!(["trailpass-TriageRole"]),
-            "triage's is the only role with policies of its own"
-        );
-        let (policy_name, document) =
-            (policy["PolicyName"].as_str().unwrap(), by_action(&policy["PolicyDocument"]).to_string());
-        let parameters = [("RoleName", name), ("PolicyName", policy_name), ("PolicyDocument", document.as_str())];
+async fn role(aws: &Aws, logical_name: &str) -> Keys {
+    let hub = template::hub();
+    let name = format!("trailpass-{logical_name}");
+    let arn = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+    let trust = hub["roles"][logical_name]["AssumeRolePolicyDocument"].to_string();
+    aws.query("iam", "CreateRole", &[("RoleName", &name), ("AssumeRolePolicyDocument", &trust)]).await;
+    let policies = hub["policies"].as_object().unwrap().values();
+    let its = policies.filter(|policy| list(&policy["Roles"]).contains(&json!(name)));
+    let mut documents: Vec<(&str, Value)> =
+        its.map(|policy| (policy["PolicyName"].as_str().unwrap(), by_action(&policy["PolicyDocument"]))).collect();
+    // What a key's own policy allows, and on AWS no other policy can.
+    let keys = hub["keys"].as_object().unwrap().values();
+    let statements = keys.flat_map(|key| list(&key["KeyPolicy"]["Statement"]));
+    let uses: Vec<Value> =
+        statements.filter(|statement| list(&statement["Principal"]["AWS"]).contains(&json!(arn))).collect();
+    documents.push(("keys", by_action(&json!({ "Version": "2012-10-17", "Statement": uses }))));
+    for (policy_name, document) in documents {
+        let document = document.to_string();
+        let parameters = [("RoleName", name.as_str()), ("PolicyName", policy_name), ("PolicyDocument", &document)];
         aws.query("iam", "PutRolePolicy", &parameters).await;
     }
-    let arn = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
-    let session = aws.query("sts", "AssumeRole", &[("RoleArn", &arn), ("RoleSessionName", "trailpass-triage")]).await;
+    let session = aws.query("sts", "AssumeRole", &[("RoleArn", &arn), ("RoleSessionName", "trailpass")]).await;
     let part = |name| element(&session, name).expect("credentials");
     Keys { id: part("AccessKeyId"), secret: part("SecretAccessKey"), token: Some(part("SessionToken")) }
 }
@@ -50,18 +55,20 @@ async fn role(aws: &Aws, name: &str) -> Keys {
 /// What the emulator understands of a policy. It has an action for a transaction, too, which AWS judges by what the
 /// transaction is made of; ours are puts.
 fn by_action(document: &Value) -> Value {
-    let mut document = document.clone();
-    for statement in document["Statement"].as_array_mut().unwrap() {
-        assert_eq!(statement["Effect"], "Allow");
-        statement["Resource"] = json!("*");
-        statement.as_object_mut().unwrap().remove("Condition");
-        if let Some(actions) =
-            statement["Action"].as_array_mut().filter(|actions| actions.contains(&json!("dynamodb:PutItem")))
-        {
+    let allowed = list(&document["Statement"]).into_iter().filter(|statement| statement["Effect"] == "Allow");
+    let statements = allowed.map(|statement| {
+        let mut actions = list(&statement["Action"]);
+        if actions.contains(&json!("dynamodb:PutItem")) {
             actions.push(json!("dynamodb:TransactWriteItems"));
         }
-    }
-    document
+        json!({ "Effect": "Allow", "Action": actions, "Resource": "*" })
+    });
+    json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() })
+}
+
+/// A list, or what stands for a list of one.
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
 }
 
 #[tokio::test]
@@ -69,7 +76,7 @@ async fn the_job_works_and_nothing_else_does() {
     // Enforcement is the whole emulator's.
     let moto = Moto::start();
     let mut place = Place::at(&moto, "trailpass", TRIAGE).await;
-    let keys = role(&place.aws, "trailpass-TriageRole").await;
+    let keys = role(&place.aws, "TriageRole").await;
     place.set_keys(&keys);
     place.ledger.signs_forms_as(&keys);
     enforce(&moto, "0").await;
@@ -154,7 +161,7 @@ async fn refuses_everything_else(triage: &Aws, place: &Place) {
 async fn a_missing_permission_is_said() {
     let moto = Moto::start();
     let mut place = Place::at(&moto, "trailpass", TRIAGE).await;
-    let keys = role(&place.aws, "trailpass-TriageRole").await;
+    let keys = role(&place.aws, "TriageRole").await;
     place.set_keys(&keys);
     place.ledger.signs_forms_as(&keys);
     let secret = [("RoleName", "trailpass-TriageRole"), ("PolicyName", "SlackBotTokenSecret")];
@@ -174,4 +181,35 @@ async fn a_missing_permission_is_said() {
     assert_eq!((done.failed.len(), done.counts), (0, Counts { duplicate: 1, ..received(1) }));
     assert_told(&place.case().await);
     assert_eq!((place.slack.messages().len(), place.ledger.publications().len()), (1, 1));
+}
+
+/// What none of the three can do alone, they do together, each with its own role. No call of theirs is refused on the way.
+#[tokio::test]
+async fn three_roles_make_one_grant() {
+    let moto = Moto::start();
+    let mut whole = Whole::at(&moto, "trailpass").await;
+    let aws = whole.stack.place.aws.clone();
+    let [triage, decide, reconcile] =
+        [role(&aws, "TriageRole").await, role(&aws, "DecideRole").await, role(&aws, "ReconcileRole").await];
+    whole.stack.place.set_keys(&decide);
+    whole.decide = Whole::started(&whole.stack).await;
+    whole.stack.place.set_keys(&reconcile);
+    whole.stack.function = Stack::started(&whole.stack.place).await;
+    whole.stack.place.set_keys(&triage);
+    whole.stack.place.ledger.signs_forms_as(&triage);
+    let case = whole.stack.denied(Who::User).await;
+
+    whole.stack.place.ledger.signs_forms_as(&reconcile);
+    let click = whole.click(&case, "U0SAANVI", "approve");
+    enforce(&moto, "0").await;
+    let (status, metrics) = whole.asks(&click).await.unwrap();
+    assert_eq!((status, &metrics["OwnDenials"]), (200, &json!(0)), "{:#?}", whole.decide.log);
+    let key = access::decision::key(&case.id, case.opening);
+    assert_eq!(whole.stack.streams(&[&key]).await, Some(vec![]), "{:#?}", whole.stack.function.log);
+    assert!(whole.stack.sweeps().await);
+    let metrics = whole.stack.function.metrics().await;
+    assert_eq!((&metrics["OwnDenials"], &metrics["Failed"]), (&json!(0), &json!(0)), "{:#?}", whole.stack.function.log);
+
+    enforce(&moto, "inf").await;
+    assert_eq!(whole.stack.held(Who::User).await.0.len(), 1);
 }
