@@ -6,7 +6,10 @@ cd "$(dirname "$0")/../.."
 target=${CARGO_TARGET_DIR:-target}
 build() { nice cargo build --release --locked "$@" >&2; }
 
+# Each by itself, as it is packaged: built together they would share their features.
 build -p triage --bin triage --example empty
+build -p decide --bin decide
+build -p reconcile --bin reconcile
 build -p access --example pure_path
 # Other levels have folders of their own, so that none of these builds undoes another's.
 build -p access --example pure_path --target-dir "$target/bench-small" --config 'profile.release.package.access.opt-level="z"'
@@ -16,3 +19,5 @@ aws_lc=$(cargo tree --locked --package triage --edges normal --prefix none | gre
 
 .tools/bin/python tests/bench/bench.py "$target/release/triage" "$target/release/examples/empty" \
     "$target/release/examples/pure_path" "$target"/bench-{small,fast}/release/examples/pure_path "$aws_lc"
+.tools/bin/python tests/bench/grants.py "$target/release/decide" "$target/release/examples/empty" "$target/release/triage" \
+    "$target/release/reconcile"
