@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// The ways in.
@@ -103,6 +104,11 @@ impl Response {
         Self::of(status, "text/plain; charset=utf-8", if line.is_empty() { String::new() } else { format!("{line}\n") })
     }
 
+    /// An answer for programs.
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
+        Self::of(status, "application/json", serde_json::to_string(body).unwrap_or_default())
+    }
+
     pub(crate) fn of(status: u16, kind: &str, body: String) -> Self {
         let headers = vec![
             ("content-type", kind.to_owned()),
@@ -118,5 +124,23 @@ impl Response {
         let headers: Map<String, Value> =
             self.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         json!({ "statusCode": self.status, "headers": headers, "body": self.body, "isBase64Encoded": false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_is_not_decoded() {
+        let body = |text: &str, is_base64: bool, longest| {
+            let event = json!({ "body": text, "isBase64Encoded": is_base64 });
+            Request(&event).body(longest).map(Cow::into_owned)
+        };
+        assert_eq!(body("abc", false, 3), Ok(b"abc".to_vec()));
+        assert_eq!(body("abcd", false, 3), Err(Malformed::TooLong));
+        assert_eq!(body("YWJj", true, 3), Ok(b"abc".to_vec()));
+        assert_eq!(body("!!!!", true, 3), Err(Malformed::Body));
+        assert_eq!(body("!!!!!", true, 3), Err(Malformed::TooLong), "and so nobody sees that it is no base64");
     }
 }

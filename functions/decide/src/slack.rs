@@ -8,7 +8,10 @@
 //! buttons of its own. Why an answer did not count is in the case's history, on its page, and in the audit.
 //! <https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response>
 
-use std::{fmt::Debug, time::Instant};
+use std::{
+    fmt::Debug,
+    time::{Duration, Instant},
+};
 
 use access::{
     answer::{
@@ -51,7 +54,8 @@ impl<S: Store> Door<S> {
             report.add(Metric::Ignored, 1);
             return nothing();
         };
-        let answer = match door.read(request, self.decide.now()).await {
+        let ahead = Duration::from_millis(u64::try_from(self.decide.ahead_ms).unwrap_or(0));
+        let answer = match door.read(request, self.decide.now(), Instant::now() + ahead).await {
             Ok(Some(answer)) => answer,
             Ok(None) => {
                 report.add(Metric::Ignored, 1);
@@ -83,7 +87,7 @@ impl<S: Store> Door<S> {
 
 impl SlackDoor {
     /// `None`: somebody chose from a menu.
-    async fn read(&self, request: Request<'_>, now: i64) -> Result<Option<SlackAnswer>, Unread> {
+    async fn read(&self, request: Request<'_>, now: i64, clock: Instant) -> Result<Option<SlackAnswer>, Unread> {
         let timestamp = request.header("x-slack-request-timestamp").map_err(unproved)?;
         let signature = request.header("x-slack-signature").map_err(unproved)?;
         let body = request.body(LONGEST_BODY).map_err(unproved)?;
@@ -92,7 +96,6 @@ impl SlackDoor {
             return Err(unproved(Unverified::NoSignature));
         }
         let name = &self.app.signing_secret;
-        let clock = Instant::now();
         let secret = self.secrets.get(name, clock).await.map_err(Unread::Secret)?;
         let verify = |secret: &Secret| slack::verify(secret.expose().as_bytes(), timestamp, signature, &body, now);
         let verified = match verify(&secret) {

@@ -15,6 +15,7 @@ use access::{
     reconcile::{Failure, Limits},
 };
 use adapters::{
+    channel::{Channels, Telling},
     iam::{Iam, Refusal},
     store::{Store, StoreError},
     telemetry::Metric,
@@ -25,7 +26,7 @@ use tracing::{error, warn};
 use crate::{
     facts::{Subject, Verified},
     milliseconds,
-    tell::{Channels, Telling},
+    tell::PATIENCE,
 };
 
 /// Everything that reconcile works with.
@@ -160,7 +161,7 @@ impl Run {
     pub(crate) fn new(deadline: SystemTime) -> Self {
         Self {
             deadline,
-            telling: Telling::new(deadline),
+            telling: Telling::new(deadline, PATIENCE),
             verified: Verified::default(),
             report: Report::default(),
             done: BTreeSet::new(),

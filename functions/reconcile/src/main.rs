@@ -6,18 +6,13 @@
 // The SDKs' futures lie deep inside each other, deeper than the compiler looks without this.
 #![recursion_limit = "256"]
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::time::SystemTime;
 
-use access::{diagnose::Setting, guardrails::Guardrails, notice::sns, reconcile::Limits};
+use access::{diagnose::Setting, guardrails::Guardrails, reconcile::Limits};
 use adapters::{
-    config::{self, Config, SlackRoute},
+    channel::Channels,
+    config::Config,
     iam::{AwsIam, Iam},
-    secrets::Secrets,
-    slack::{self, Slack},
-    sns::Publisher,
     store::dynamodb::DynamoStore,
     telemetry,
     vouch::{KmsVoucher, Voucher},
@@ -26,12 +21,8 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use reconcile::{
     handle::{Account, Reconcile},
     milliseconds,
-    tell::{Channel, Channels},
 };
 use serde_json::{Value, json};
-
-/// The most that one try of a call to Slack may take.
-const SLACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -87,35 +78,13 @@ async fn answer(reconcile: &Reconcile<DynamoStore>, event: LambdaEvent<Value>) -
 fn assemble(config: Config) -> Result<Reconcile<DynamoStore>, Error> {
     let guardrails = config.guardrails.as_deref().map(Guardrails::from_json).transpose();
     let guardrails = guardrails.map_err(|why| format!("TRAILPASS_GUARDRAILS: {why}"))?.unwrap_or_default();
-    let key = config.mac_key.ok_or("TRAILPASS_MAC_KEY is missing: the key that vouches for decisions")?;
-    let publisher = Arc::new(Publisher::new());
-    let secrets = Arc::new(Secrets::new());
-    let api = config.slack_api.as_deref().unwrap_or(slack::API);
-    let slack = Slack::new(api, SLACK_TIMEOUT).map_err(|why| format!("TRAILPASS_SLACK_API: {why}"))?;
-    let channels = |audience: config::Audience| -> Vec<Channel> {
-        let topic = audience.topic.map(|topic| Channel::Sns {
-            topic_arn: topic.arn,
-            format: match topic.format {
-                config::TopicFormat::Email => sns::TopicFormat::Email,
-                config::TopicFormat::AmazonQ => sns::TopicFormat::AmazonQ,
-            },
-            publisher: Arc::clone(&publisher),
-        });
-        let slack = audience.slack.map(|route| match route {
-            SlackRoute::Bot { token_secret, channel } => {
-                Channel::SlackBot { slack: slack.clone(), token_secret, channel, secrets: Arc::clone(&secrets) }
-            }
-            SlackRoute::Webhook { url_secret } => {
-                Channel::SlackWebhook { slack: slack.clone(), url_secret, secrets: Arc::clone(&secrets) }
-            }
-        });
-        topic.into_iter().chain(slack).collect()
-    };
+    let key = config.mac_key.clone().ok_or("TRAILPASS_MAC_KEY is missing: the key that vouches for decisions")?;
+    let channels = Channels::of(&config)?;
     Ok(Reconcile {
         store: DynamoStore::new(config.table),
         iam: Iam::Aws(AwsIam::new()),
         voucher: Voucher::Kms(KmsVoucher::new(key)),
-        channels: Channels { notices: channels(config.notices), alarms: channels(config.alarms), pages: None },
+        channels,
         setting: Setting { mode: config.grant_mode, guardrails },
         limits: Limits { boundary: config.boundary },
         ahead_ms: 0,

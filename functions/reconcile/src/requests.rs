@@ -20,7 +20,7 @@ use crate::{
     facts::Subject,
     handle::{Reconcile, Run, Trouble},
     remembered::Remembered,
-    tell::GIVEN_UP,
+    tell::{GIVEN_UP, News, tell},
 };
 
 /// The reminder comes this long after the request. Seconds.
@@ -80,8 +80,9 @@ impl<S: Store> Reconcile<S> {
         }
         let progress = if has_lapsed { Progress::Lapsed } else { Progress::Waiting(case.opened_at + REQUEST_LAPSES) };
         let mut told = history.told.clone();
-        let is_told = self.channels.tell(case, None, progress.clone(), &self.setting, &mut told, &run.telling).await
-            || told.failures >= GIVEN_UP;
+        let news = News { case, decision: None, progress: progress.clone() };
+        let is_told =
+            tell(&self.channels, news, &self.setting, &mut told, &run.telling, now).await || told.failures >= GIVEN_UP;
         let entry = Entry {
             state: Some(progress.word().to_owned()),
             ..Entry::new(if has_lapsed { What::Lapsed } else { What::Told }, &subject.case_id, subject.opening, now)

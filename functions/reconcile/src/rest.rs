@@ -15,7 +15,7 @@ use crate::{
     facts::{Known, Subject},
     handle::{Reconcile, Run, Trouble},
     remembered::Remembered,
-    tell::GIVEN_UP,
+    tell::{GIVEN_UP, News, tell},
 };
 
 /// How often what was told is written down although others write, too.
@@ -54,9 +54,8 @@ impl<S: Store> Reconcile<S> {
         let mut told = before.clone();
         let is_told = match (&progress, &known.case) {
             (Some(progress), Some(case)) => {
-                let decision = known.decision.as_ref();
-                let progress = progress.clone();
-                self.channels.tell(case, decision, progress, &self.setting, &mut told, &run.telling).await
+                let news = News { case, decision: known.decision.as_ref(), progress: progress.clone() };
+                tell(&self.channels, news, &self.setting, &mut told, &run.telling, self.now()).await
             }
             // Without the case nobody knows what it was about; the audit does.
             _ => true,

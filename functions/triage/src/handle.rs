@@ -9,22 +9,24 @@ use std::{
 };
 
 use access::{
+    case::Case,
+    decision::{self, Decision, Vouched},
     denial::Denial,
     diagnose::{Diagnosed, Setting, diagnose},
     diagnosis::Response,
     event::{self, Record},
-    triage::{self, Change, Documents, Found, Group, Now, Outcome, Planned, Tell},
+    grant::GrantMode,
+    triage::{self, Change, Documents, Found, Group, Now, Outcome, Planned, RecentCase, Tell},
 };
 use adapters::{
+    channel::{Channels, Telling},
+    iam::Iam,
     store::{Committed, Store, StoreError, Write},
     telemetry::Metric,
 };
 use tracing::{error, warn};
 
-use crate::{
-    milliseconds,
-    tell::{Channels, Telling},
-};
+use crate::{milliseconds, simulated::Simulated, tell::Teller};
 
 /// Everything that triage works with.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub struct Triage<S> {
     pub channels: Channels,
     /// Grant mode and guardrails.
     pub setting: Setting,
+    /// Who is asked where a grant hangs on the policy simulator alone; nobody where nothing is given.
+    pub simulator: Option<Iam>,
     /// ARNs of the responder's own roles.
     pub own_roles: Vec<String>,
     /// How far this clock is ahead of the machine's, milliseconds. Zero when deployed.
@@ -95,8 +99,17 @@ impl Report {
 
 /// How often a plan is made anew because somebody else wrote first.
 const TRIES: u32 = 8;
+/// What one call to a channel may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// With less than this left no new work is begun: what is not begun comes again whole.
 const RESERVE: Duration = Duration::from_millis(1500);
+
+/// One invocation.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) telling: Telling,
+    pub(crate) simulated: Simulated,
+}
 
 impl<S: Store> Triage<S> {
     /// Handles the messages of one batch, each the JSON text of an event in any of its wrappings.
@@ -128,14 +141,14 @@ impl<S: Store> Triage<S> {
         let mut report = Report::default();
         records.iter().for_each(|_| report.add(Metric::Received));
         let records = records.into_iter().map(|(message, record)| (message, record.kept())).collect();
-        let telling = Telling::new(&self.setting, deadline);
-        self.handle_kept(records, &telling, &mut report).await;
-        report.add_many(Metric::OwnDenials, telling.own_denials());
+        let mut run = Run { telling: Telling::new(deadline, PATIENCE), simulated: Simulated::default() };
+        self.handle_kept(records, &mut run, &mut report).await;
+        report.add_many(Metric::OwnDenials, run.telling.own_denials());
         report
     }
 
-    async fn handle_kept(&self, records: Vec<(usize, Record)>, telling: &Telling<'_>, report: &mut Report) {
-        let diagnosed = match self.diagnose_all(records, telling).await {
+    async fn handle_kept(&self, records: Vec<(usize, Record)>, run: &mut Run, report: &mut Report) {
+        let diagnosed = match self.diagnose_all(records, &run.telling).await {
             Ok(diagnosed) => diagnosed,
             Err((messages, why)) => {
                 error!(%why, "the store can't be read");
@@ -148,7 +161,7 @@ impl<S: Store> Triage<S> {
             if triage::is_own(&one.denial, &self.own_roles) {
                 // Never a case: it would be one for every try. An alarm for the operators hangs on the metric.
                 if one.denial.refusal != access::denial::Refusal::NoError {
-                    telling.count_own_denial();
+                    run.telling.count_own_denial();
                     error!(
                         action = one.diagnosis.action.as_deref(),
                         rule = one.diagnosis.rule.id(),
@@ -163,7 +176,7 @@ impl<S: Store> Triage<S> {
             }
         }
         for group in triage::group(to_post) {
-            self.handle_group(group, telling, report).await;
+            self.handle_group(group, run, report).await;
         }
     }
 
@@ -171,7 +184,7 @@ impl<S: Store> Triage<S> {
     async fn diagnose_all(
         &self,
         records: Vec<(usize, Record)>,
-        telling: &Telling<'_>,
+        telling: &Telling,
     ) -> Result<Vec<(usize, Diagnosed)>, (Vec<usize>, StoreError)> {
         let entity = |record: &Record| {
             // Only IAM's own events can need the look-up; making the facts twice for all others would cost more than it tells.
@@ -196,7 +209,7 @@ impl<S: Store> Triage<S> {
     async fn entities_with_open_case(
         &self,
         wanted: Vec<String>,
-        telling: &Telling<'_>,
+        telling: &Telling,
     ) -> Result<BTreeSet<String>, StoreError> {
         let mut open = BTreeSet::new();
         if wanted.is_empty() {
@@ -219,8 +232,8 @@ impl<S: Store> Triage<S> {
     }
 
     /// Plans, commits and tells, until all denials of one principal are accounted for.
-    async fn handle_group(&self, mut group: Group, telling: &Telling<'_>, report: &mut Report) {
-        let deadline = telling.deadline;
+    async fn handle_group(&self, mut group: Group, run: &mut Run, report: &mut Report) {
+        let deadline = run.telling.deadline;
         for attempt in 0..TRIES {
             if group.cases.is_empty() {
                 return;
@@ -230,13 +243,15 @@ impl<S: Store> Triage<S> {
                 warn!(cases = group.cases.len(), "no time left: these come again");
                 break;
             }
-            let documents = match self.read(&triage::keys(&group, now), telling).await {
+            let documents = match self.read(&triage::keys(&group, now), &run.telling).await {
                 Ok(documents) => documents,
                 Err(why) => {
                     error!(%why, "the store can't be read");
                     break;
                 }
             };
+            self.simulate(&mut group, &documents, now, run).await;
+            let telling = &run.telling;
             let mut left = BTreeSet::new();
             for planned in triage::plan(&group, &documents, now) {
                 let cases: BTreeSet<String> =
@@ -264,7 +279,7 @@ impl<S: Store> Triage<S> {
     }
 
     /// Tells whoever is to be told of what was written, then accounts for the denials.
-    async fn settle(&self, planned: Planned, telling: &Telling<'_>, report: &mut Report) {
+    async fn settle(&self, planned: Planned, telling: &Telling, report: &mut Report) {
         let mut failed = false;
         for tell in &planned.tell {
             if remaining(telling.deadline) < RESERVE {
@@ -294,19 +309,21 @@ impl<S: Store> Triage<S> {
     /// Tells, and records that it was told. `false`: the notice is still pending.
     ///
     /// What was `written` a moment ago is most likely still so: the document is only read again if somebody came between.
-    async fn tell(&self, tell: &Tell, written: &[Change], telling: &Telling<'_>) -> bool {
+    async fn tell(&self, tell: &Tell, written: &[Change], telling: &Telling) -> bool {
+        let now = self.now(telling.deadline).seconds();
+        let teller = Teller { channels: &self.channels, setting: &self.setting, telling, now };
         let (key, outcome) = match tell {
             Tell::Case(case, beside) => {
                 let thread = self.thread(case.shown_under.as_deref(), telling).await;
-                (triage::case_key(&case.id), self.channels.tell_case(case, beside, thread.as_deref(), telling).await)
+                (triage::case_key(&case.id), teller.tell_case(case, beside, thread.as_deref()).await)
             }
-            Tell::Storm(storm) => (triage::storm_key(storm), self.channels.tell_storm(storm, telling).await),
+            Tell::Storm(storm) => (triage::storm_key(storm), teller.tell_storm(storm).await),
             Tell::UpdateCase(case, beside) => {
-                self.channels.update_case(case, beside, telling).await;
+                self.update_case(case, beside, &teller).await;
                 return true;
             }
             Tell::UpdateStorm(storm) => {
-                self.channels.update_storm(storm, telling).await;
+                teller.update_storm(storm).await;
                 return true;
             }
         };
@@ -334,11 +351,33 @@ impl<S: Store> Triage<S> {
         false
     }
 
+    /// Brings a case's message up to date, unless somebody has answered it: what it says from then on is reconcile's to write. A
+    /// decision's code can't be checked here, and need not be, since nothing hangs on it but a counter.
+    async fn update_case(&self, case: &Case, beside: &[RecentCase], teller: &Teller<'_>) {
+        if self.setting.mode == GrantMode::None {
+            return teller.update_case(case, beside).await;
+        }
+        let decided = async || -> Result<Option<Decision>, StoreError> {
+            let key = decision::key(&case.id, case.opening);
+            let found = self.read(std::slice::from_ref(&key), teller.telling).await?;
+            let row = found.get(&key).map(|found| serde_json::from_str::<Vouched<Decision>>(&found.body));
+            Ok(row.and_then(Result::ok).map(|row| row.record))
+        };
+        if !matches!(decided().await, Ok(None)) {
+            return;
+        }
+        teller.update_case(case, beside).await;
+        // Whoever answered in the same moment must not find the buttons back.
+        if let Ok(Some(decision)) = decided().await {
+            teller.update_decided(case, beside, &decision).await;
+        }
+    }
+
     /// The Slack message of the case that another is shown under, once there is one.
-    async fn thread(&self, case: Option<&str>, telling: &Telling<'_>) -> Option<String> {
+    async fn thread(&self, case: Option<&str>, telling: &Telling) -> Option<String> {
         let key = triage::case_key(case?);
         let documents = self.read(std::slice::from_ref(&key), telling).await.ok()?;
-        let case: access::case::Case = serde_json::from_str(&documents.get(&key)?.body).ok()?;
+        let case: Case = serde_json::from_str(&documents.get(&key)?.body).ok()?;
         case.told.slack.map(|message| message.ts).filter(|ts| !ts.is_empty())
     }
 
@@ -348,12 +387,12 @@ impl<S: Store> Triage<S> {
         Now { ms: milliseconds(SystemTime::now()) + ahead, deadline_ms: milliseconds(deadline) + ahead }
     }
 
-    async fn read(&self, keys: &[String], telling: &Telling<'_>) -> Result<Documents, StoreError> {
+    async fn read(&self, keys: &[String], telling: &Telling) -> Result<Documents, StoreError> {
         let documents = counted(self.store.read(keys).await, telling)?;
         Ok(documents.into_iter().map(|d| (d.key, Found { version: d.version, body: d.body })).collect())
     }
 
-    async fn commit(&self, changes: &[Change], telling: &Telling<'_>) -> Result<Committed, StoreError> {
+    async fn commit(&self, changes: &[Change], telling: &Telling) -> Result<Committed, StoreError> {
         if changes.is_empty() {
             return Ok(Committed::Yes);
         }
@@ -366,7 +405,7 @@ impl<S: Store> Triage<S> {
 }
 
 /// Counts a call to the store for which we lack the permission.
-fn counted<T>(result: Result<T, StoreError>, telling: &Telling<'_>) -> Result<T, StoreError> {
+fn counted<T>(result: Result<T, StoreError>, telling: &Telling) -> Result<T, StoreError> {
     if matches!(result, Err(StoreError::Denied(_))) {
         telling.count_own_denial();
     }

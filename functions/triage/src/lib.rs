@@ -4,7 +4,8 @@
 //! internet: what it says about a case is computed again by whoever acts on it.
 
 pub mod handle;
-pub mod tell;
+mod simulated;
+mod tell;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

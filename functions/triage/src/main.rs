@@ -6,31 +6,20 @@
 // The SDKs' futures lie deep inside each other, deeper than the compiler looks without this.
 #![recursion_limit = "256"]
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::time::SystemTime;
 
-use access::{diagnose::Setting, grant::GrantMode, guardrails::Guardrails, notice::sns};
+use access::{diagnose::Setting, grant::GrantMode, guardrails::Guardrails};
 use adapters::{
-    config::{self, Config, SlackRoute},
-    secrets::Secrets,
-    slack::{self, Slack},
-    sns::Publisher,
+    channel::Channels,
+    config::Config,
+    iam::{AwsIam, Iam},
     store::dynamodb::DynamoStore,
     telemetry,
 };
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
-use triage::{
-    handle::Triage,
-    milliseconds,
-    tell::{Channel, Channels},
-};
-
-/// The most that one try of a call to Slack may take.
-const SLACK_TIMEOUT: Duration = Duration::from_secs(5);
+use triage::{handle::Triage, milliseconds};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -97,33 +86,12 @@ async fn answer(
 fn assemble(config: Config) -> Result<Triage<DynamoStore>, Error> {
     let guardrails = config.guardrails.as_deref().map(Guardrails::from_json).transpose();
     let guardrails = guardrails.map_err(|why| format!("TRAILPASS_GUARDRAILS: {why}"))?.unwrap_or_default();
-    let publisher = Arc::new(Publisher::new());
-    let secrets = Arc::new(Secrets::new());
-    let api = config.slack_api.as_deref().unwrap_or(slack::API);
-    let slack = Slack::new(api, SLACK_TIMEOUT).map_err(|why| format!("TRAILPASS_SLACK_API: {why}"))?;
-    let channels = |audience: config::Audience| -> Vec<Channel> {
-        let topic = audience.topic.map(|topic| Channel::Sns {
-            topic_arn: topic.arn,
-            format: match topic.format {
-                config::TopicFormat::Email => sns::TopicFormat::Email,
-                config::TopicFormat::AmazonQ => sns::TopicFormat::AmazonQ,
-            },
-            publisher: Arc::clone(&publisher),
-        });
-        let slack = audience.slack.map(|route| match route {
-            SlackRoute::Bot { token_secret, channel } => {
-                Channel::SlackBot { slack: slack.clone(), token_secret, channel, secrets: Arc::clone(&secrets) }
-            }
-            SlackRoute::Webhook { url_secret } => {
-                Channel::SlackWebhook { slack: slack.clone(), url_secret, secrets: Arc::clone(&secrets) }
-            }
-        });
-        topic.into_iter().chain(slack).collect()
-    };
+    let channels = Channels::of(&config)?;
     Ok(Triage {
         store: DynamoStore::new(config.table),
-        channels: Channels { notices: channels(config.notices), alarms: channels(config.alarms), pages: None },
-        setting: Setting { mode: GrantMode::None, guardrails },
+        channels,
+        setting: Setting { mode: config.grant_mode, guardrails },
+        simulator: (config.grant_mode != GrantMode::None).then(|| Iam::Aws(AwsIam::new())),
         own_roles: config.own_roles,
         ahead_ms: 0,
     })

@@ -219,7 +219,7 @@ impl Case {
             source_ips: Vec::new(),
             record: denial.record.clone(),
             has_open_case: arrivals.first.has_open_case,
-            simulated: None,
+            simulated: arrivals.first.simulated,
             diagnosis: serde_json::to_value(diagnosis).unwrap_or_default(),
             linked: None,
             shown_under: None,

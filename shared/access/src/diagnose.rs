@@ -34,6 +34,8 @@ pub struct Diagnosed {
     pub case_id: String,
     /// Whether the entity that a denied IAM call names had an open case.
     pub has_open_case: bool,
+    /// What the policy simulator has said of the call, if it was asked.
+    pub simulated: Option<Verdict>,
 }
 
 /// Diagnoses a record. `has_open_case`: the entity that a denied IAM call names has an open case here.
@@ -109,7 +111,7 @@ fn finish(
         remedies,
         documentation: documentation(rule, scenario),
     };
-    Diagnosed { denial, diagnosis, case_id, has_open_case }
+    Diagnosed { denial, diagnosis, case_id, has_open_case, simulated }
 }
 
 impl Diagnosed {
@@ -118,6 +120,11 @@ impl Diagnosed {
         let Diagnosis { rule, scenario: Some(scenario), .. } = self.diagnosis else { return false };
         let obstacle = |simulated| grant::obstacle(&self.denial, rule, scenario, &setting.guardrails, simulated);
         obstacle(None) == Some(Obstacle::OldFormOfSensitive) && obstacle(Some(Verdict::ImplicitDeny)).is_none()
+    }
+
+    /// The same with what the policy simulator says.
+    pub fn with_simulation(self, setting: &Setting, verdict: Verdict) -> Self {
+        finish(self.denial, setting, self.has_open_case, Some(verdict), true)
     }
 
     /// What a notice shows of the call without judging it.

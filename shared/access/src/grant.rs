@@ -263,7 +263,7 @@ pub fn approved(case_id: &str, remedy: &Remedy) -> String {
 }
 
 /// Bytes as people compare them, in lower case.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         for nibble in [byte >> 4, byte & 15] {
             text.push(char::from_digit(nibble.into(), 16).unwrap_or('0'));

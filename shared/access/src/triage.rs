@@ -198,6 +198,14 @@ pub fn keys(group: &Group, now: Now) -> Vec<String> {
     keys
 }
 
+/// The cases of a group that would be opened now, not joined: of these something may have to be found out first.
+pub fn opens<'a>(group: &'a mut Group, documents: &'a Documents, now: Now) -> impl Iterator<Item = &'a mut Arrivals> {
+    let is_open = move |arrivals: &Arrivals| {
+        documents.get(&case_key(&arrivals.first.case_id)).is_some_and(|found| is_open_case(found, now.seconds()))
+    };
+    group.cases.iter_mut().filter(move |arrivals| !is_open(arrivals))
+}
+
 /// What one principal's denials change. The parts are independent of each other: each is committed on its own.
 pub fn plan(group: &Group, documents: &Documents, now: Now) -> Vec<Planned> {
     let mut planned = Vec::new();

@@ -90,6 +90,20 @@ fn connector_for(settings: &HttpConnectorSettings) -> SharedHttpConnector {
     connector
 }
 
+/// Whether nobody on the way can read what is sent to this address: it is encrypted, or stays on this machine.
+pub fn is_private(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
+    let Some(authority) = uri.authority().filter(|authority| !authority.as_str().contains('@')) else { return false };
+    let host = authority.host();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = || host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|its| its.is_loopback());
+    match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => is_loopback(),
+        _ => false,
+    }
+}
+
 /// Why a call to AWS gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AwsError {

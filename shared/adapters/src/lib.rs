@@ -5,17 +5,20 @@
 //! the environment) stands on this side, with an error type that says only what the caller has to tell apart: worth another
 //! try, refused for good, or a permission that we lack ourselves.
 //!
-//! Features: `aws` brings DynamoDB, SNS, Secrets Manager and Slack with the only HTTP and TLS stack of the project; `iam`, `kms` and `parameters`
-//! add IAM, KMS and Systems Manager;
+//! Features: `aws` brings DynamoDB, SNS, Secrets Manager and Slack with the only HTTP and TLS stack of the project; `iam`, `kms`, `parameters`
+//! and `sts` add IAM, KMS, Systems Manager and STS;
 //! `embedded` brings the store of a single machine. Without `aws` no TLS code is compiled.
 
 pub mod audit;
+pub mod channel;
 pub mod config;
 #[cfg(feature = "aws")]
 pub mod http;
 pub mod iam;
+pub mod pages;
 #[cfg(feature = "parameters")]
 pub mod parameters;
+pub mod patience;
 #[cfg(feature = "aws")]
 pub mod secrets;
 #[cfg(feature = "aws")]
@@ -23,5 +26,7 @@ pub mod slack;
 #[cfg(feature = "aws")]
 pub mod sns;
 pub mod store;
+#[cfg(feature = "sts")]
+pub mod sts;
 pub mod telemetry;
 pub mod vouch;

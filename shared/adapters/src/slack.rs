@@ -8,7 +8,7 @@
 //! Every call ends by its deadline. After `Unavailable` the message may have been posted all the same: a caller that
 //! tries again may post twice, which is better than never. Tokens and webhook addresses are in no error.
 
-use crate::http::{bounded, connector, with_causes};
+use crate::http::{bounded, connector, is_private, with_causes};
 use crate::secrets::Secret;
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -289,22 +289,8 @@ fn with(message: &Value, fields: &[(&str, &str)]) -> Result<String, SlackError> 
 
 /// A token or a webhook's address is as good as a password: nothing that is sent over a network goes unencrypted.
 fn check_address(url: &str) -> Result<(), SlackError> {
-    let wrong = Err(SlackError::Invalid("the address is not one that begins with https:// and a host"));
-    let Ok(uri) = url.parse::<http::Uri>() else { return wrong };
-    let Some(authority) = uri.authority() else { return wrong };
-    if authority.as_str().contains('@') {
-        return wrong;
-    }
-    match uri.scheme_str() {
-        Some("https") => Ok(()),
-        Some("http") if is_loopback(authority.host()) => Ok(()),
-        _ => wrong,
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    let wrong = SlackError::Invalid("the address is not one that begins with https:// and a host");
+    is_private(url).then_some(()).ok_or(wrong)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use access::grant::hex;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -96,10 +97,6 @@ impl fmt::Debug for LocalVoucher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LocalVoucher(…)")
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// 32 bytes, as [`hex`] writes them: one code has one form.

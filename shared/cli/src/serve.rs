@@ -18,14 +18,13 @@ use std::{
 
 use access::{diagnose::Setting, event::Record, grant::GrantMode, guardrails::Guardrails, notice::text::Style};
 use adapters::{
+    channel::{Channel, Channels},
+    pages::Pages,
     store::embedded::EmbeddedStore,
     telemetry::{self, Metric},
 };
 use tokio::{net::TcpListener, sync::mpsc, task};
-use triage::{
-    handle::{Report, Triage},
-    tell::{Channel, Channels},
-};
+use triage::handle::{Report, Triage};
 
 use crate::{
     args, explain,
@@ -91,9 +90,10 @@ async fn serve(args: &args::Serve, guardrails: Guardrails) -> Result<(), String>
             channels: Channels {
                 notices: channels(args, style)?,
                 alarms: channels(args, style)?,
-                pages: Some(format!("http://{address}/case/")),
+                pages: Some(Pages::Plain(format!("http://{address}/case/"))),
             },
             setting: Setting { mode: GrantMode::None, guardrails },
+            simulator: None,
             own_roles: Vec::new(),
             ahead_ms: args.now.map_or(0, ahead_of),
         },

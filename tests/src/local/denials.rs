@@ -11,6 +11,8 @@ use super::{ACCOUNT, REGION, function::fresh_id, in_checkout};
 
 /// Why no policy allowed it.
 pub const NO_POLICY: &str = "no identity-based policy allows the";
+/// AWS's old sentence, which gives no reason.
+pub const NO_REASON: &str = "";
 /// A service control policy said no.
 pub const SCP: &str = "of an explicit deny in a service control policy for the";
 
@@ -150,13 +152,14 @@ impl Denial {
     /// As EventBridge delivers it.
     pub fn event(&self) -> Value {
         let mut event = self.event.clone();
-        // AWS has two forms of giving a reason.
-        let why = match self.reason.starts_with("with ") {
-            true => self.reason.clone(),
-            false => format!("because {} {} action", self.reason, self.action),
+        // AWS has two forms of giving a reason, and one of giving none.
+        let why = match self.reason.as_str() {
+            NO_REASON => String::new(),
+            reason if reason.starts_with("with ") => format!(" {reason}"),
+            reason => format!(" because {reason} {} action", self.action),
         };
         event["detail"]["errorMessage"] = json!(format!(
-            "User: {} is not authorized to perform: {} on resource: {} {why}",
+            "User: {} is not authorized to perform: {} on resource: {}{why}",
             self.who, self.action, self.resource
         ));
         event

@@ -9,7 +9,7 @@ use adapters::telemetry::Metric;
 use decide::answer::{Outcome, Proof};
 use serde_json::json;
 
-use crate::desk::{Desk, HOUR, SECRET, form, rejects, signed_at};
+use crate::desk::{Desk, HOUR, MINUTE, SECRET, form, rejects, signed_at};
 
 #[tokio::test]
 async fn an_approval_becomes_one_decision() {
@@ -163,12 +163,14 @@ async fn a_history_that_cannot_be_written() {
     assert!(desk.history(&case).await.entries.is_empty());
 }
 
-/// The secret was changed a moment ago.
+/// The secret was changed a moment ago, and the old one is still remembered.
 #[tokio::test]
 async fn a_new_secret_is_believed() {
-    let desk = Desk::new().await;
+    let mut desk = Desk::new().await;
     let case = desk.denied().await;
     let click = desk.approves(&case, "U0SAANVI");
+    assert_eq!(desk.take(&signed_at(&form(&click), desk.now(), SECRET)).await.0.status, 200);
+    desk.later(MINUTE);
     let newer = "fedcba9876543210fedcba9876543210";
     *desk.secret.lock().unwrap() = json!({ "signing_secret": newer });
     assert_eq!(desk.take(&signed_at(&form(&click), desk.now(), newer)).await.0.status, 200);

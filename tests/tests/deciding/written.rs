@@ -1,11 +1,13 @@
 //! What whoever can write to the table can put in the place of a case or a decision.
 
 use access::{
+    answer::aws::Wish,
     case::Case,
     decision::{self, Decision, Vouched},
     triage,
 };
 use adapters::telemetry::Metric;
+use decide::answer::{Outcome, Proof};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, HOUR, approves, rejects};
@@ -20,6 +22,11 @@ async fn a_case_under_another_id() {
     desk.write(&triage::case_key(&alices.id), &serde_json::to_string(&bobs).unwrap()).await;
     let (response, _) = desk.click(&approves(&alices, "U0SAANVI", &hash)).await;
     assert_eq!(response.status, 403);
+    // By the way that knows nothing of messages.
+    let wish = Wish::Approve { remedy: hash.clone(), duration_seconds: HOUR };
+    let (reply, _) = desk.asked(&alices, wish, Proof::Local { name: "saanvi" }).await;
+    assert_eq!(reply.unwrap().outcome, Outcome::Refused);
+    assert_eq!(desk.document(&decision::key(&alices.id, 1)).await, None);
     // The same with the id written over: the record still says whose it is.
     let renamed = Case { id: alices.id.clone(), ..bobs.clone() };
     desk.write(&triage::case_key(&alices.id), &serde_json::to_string(&renamed).unwrap()).await;
@@ -55,7 +62,7 @@ async fn a_restored_decision_decides_nothing() {
     assert_eq!(desk.document(&decision::key(&case.id, 2)).await, Some(old.clone()), "and is not touched");
     // In its own place it is what it was, and nothing is decided anew.
     desk.write(&decision::key(&case.id, 1), &old).await;
-    let (reply, report) = desk.asked(&case, desk.approval(&case), decide::answer::Proof::Local { name: "nikki" }).await;
+    let (reply, report) = desk.asked(&case, desk.approval(&case), Proof::Local { name: "nikki" }).await;
     assert_eq!((reply.unwrap().by.as_deref(), report.count(Metric::Already)), (Some("saanvi"), 1));
     assert_eq!(desk.document(&decision::key(&case.id, 1)).await, Some(old));
 }

@@ -17,6 +17,7 @@ mod decisions;
 mod flood;
 mod grants;
 mod killed;
+mod offers;
 mod outage;
 mod road;
 mod role;

@@ -16,6 +16,7 @@ use access::{
     triage,
 };
 use adapters::{
+    channel::{Channel, Channels},
     iam::{Iam, LocalIam},
     store::{Committed, Store, Write},
 };
@@ -24,7 +25,6 @@ use aws_sdk_iam::config::Credentials;
 use reconcile::{
     handle::{Account, Reconcile, Report},
     remembered::{ACTIVE, Active, History, history_key},
-    tell::{Channel, Channels},
 };
 use serde_json::Value;
 use tests::{

@@ -12,6 +12,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{is_remedy_hash, read_duration, read_subject, subject};
+use crate::arn::is_region;
 
 /// The name and version of the signed text and of the body around it.
 pub const SCHEMA: &str = "trailpass.answer/1";
@@ -21,6 +22,15 @@ pub const HEADER: &str = "x-trailpass-answer";
 pub const CONTENT_TYPE: &str = "application/x-www-form-urlencoded; charset=utf-8";
 /// The request's body. <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
 pub const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+
+/// The host that the request is for and that its signature covers: STS of one Region. `None` where that is no Region's name.
+///
+/// It is signed and sent whatever address is really connected to, so that a signature for an emulated STS is made as one for AWS's.
+/// <https://docs.aws.amazon.com/general/latest/gr/sts.html>
+pub fn host(region: &str) -> Option<String> {
+    let ending = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    is_region(region).then(|| format!("sts.{region}.{ending}"))
+}
 
 /// The longest body that is looked at. A session's token is the long part of it, 4 KB at the most that was seen. Bytes.
 pub const LONGEST_BODY: usize = 16 * 1024;
@@ -314,6 +324,17 @@ mod tests {
             let mut other = signed();
             change(&mut other, line);
             assert_eq!(read(&other), Err(Unread::Header), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_the_regions_own() {
+        assert_eq!(host("eu-west-1").as_deref(), Some("sts.eu-west-1.amazonaws.com"));
+        assert_eq!(host("cn-north-1").as_deref(), Some("sts.cn-north-1.amazonaws.com.cn"));
+        for region in
+            ["", "evil.example/-", "eu-west-1.evil.example", "eu-west-1/", "EU-WEST-1", "eu-west-1@x", "a-\r\nb"]
+        {
+            assert_eq!(host(region), None, "{region:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The makers' role needs `kms:GenerateMac` on it, the checkers' `kms:VerifyMac`, and nobody both.
 
+use access::grant::hex;
 use aws_config::SdkConfig;
 use aws_sdk_kms::{
     Client,
@@ -11,7 +12,7 @@ use aws_sdk_kms::{
 };
 use tokio::sync::OnceCell;
 
-use super::{VouchError, hex};
+use super::VouchError;
 use crate::http::{AwsError, sdk_config, sort_error};
 
 /// A key. Nothing is connected, and no credentials are looked for, before the first call.
