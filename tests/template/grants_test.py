@@ -60,7 +60,7 @@ class Decide(unittest.TestCase):
             self.assertLessEqual(services, {"logs", "dynamodb", "ssm", "secretsmanager", "kms"})
 
     def test_needs_neither_rules_nor_slack(self):
-        bare = Stack(TRANSLATED, stack.BARE_HUB)
+        bare = Stack(TRANSLATED, stack.BARE_HUB | {"SecretsKeyArn": stack.FULL_HUB["SecretsKeyArn"]})
         powers = {action for document in policies_of(bare, "DecideRole") for action in actions(document)}
         self.assertFalse([action for action in powers if action.startswith(("secretsmanager:", "kms:"))])
         (reads,) = [s["Resource"] for document in policies_of(bare, "DecideRole") for s in document["Statement"] if s["Action"] == "ssm:GetParameter"]
