@@ -13,8 +13,8 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 import stack
 hub = stack.Stack(stack.translate(), json.loads(sys.argv[2]))
-kinds = {"rules": "AWS::Events::Rule", "policies": "AWS::IAM::Policy", "roles": "AWS::IAM::Role", "functions": "AWS::Lambda::Function", "keys": "AWS::KMS::Key"}
-print(json.dumps({name: hub.of_type(kind) for name, kind in kinds.items()}))
+kinds = {"policies": "AWS::IAM::Policy", "roles": "AWS::IAM::Role", "functions": "AWS::Lambda::Function", "keys": "AWS::KMS::Key"}
+print(json.dumps({"rules": hub.denial_rules()} | {name: hub.of_type(kind) for name, kind in kinds.items()}))
 "#;
 
 const PARAMETERS: &str = r#"{
