@@ -13,7 +13,7 @@ use adapters::{
 };
 use serde_json::Value;
 
-pub use crate::request::Response;
+pub use crate::{aws::AwsDoor, request::Response};
 use crate::{
     handle::{Decide, Report},
     request::{Request, Route},
@@ -26,6 +26,8 @@ pub struct Door<S> {
     pub decide: Decide<S>,
     /// The Slack app whose buttons are believed.
     pub slack: Option<SlackDoor>,
+    /// Where it is asked who signed an answer with AWS credentials.
+    pub aws: Option<AwsDoor>,
     /// Who says whether a page's link is ours.
     pub links: Option<Voucher>,
     /// The stack's ARN, which links and signed answers name.
@@ -50,7 +52,8 @@ impl<S: Store> Door<S> {
         let response = match request.route() {
             Some(Route::Slack) => self.slack(request, &mut report).await,
             Some(Route::Case) => self.page(request, &mut report).await,
-            Some(Route::Answers) | None => {
+            Some(Route::Answers) => self.answers(request, &mut report).await,
+            None => {
                 report.add(Metric::Ignored, 1);
                 nothing()
             }

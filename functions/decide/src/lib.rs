@@ -7,6 +7,8 @@
 pub mod answer;
 pub mod authority;
 #[cfg(feature = "aws")]
+mod aws;
+#[cfg(feature = "aws")]
 pub mod door;
 mod found;
 pub mod handle;

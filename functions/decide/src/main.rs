@@ -14,12 +14,13 @@ use adapters::{
     parameters::Parameters,
     secrets::Secrets,
     store::dynamodb::DynamoStore,
+    sts::Sts,
     telemetry,
     vouch::{KmsVoucher, Voucher},
 };
 use decide::{
     authority::{FromParameters, Source},
-    door::{Door, SlackDoor},
+    door::{AwsDoor, Door, SlackDoor},
     handle::Decide,
     milliseconds,
 };
@@ -53,6 +54,8 @@ fn assemble(config: Config) -> Result<Door<DynamoStore>, Error> {
     let guardrails = config.guardrails.as_deref().map(Guardrails::from_json).transpose();
     let guardrails = guardrails.map_err(|why| format!("TRAILPASS_GUARDRAILS: {why}"))?.unwrap_or_default();
     let key = config.mac_key.ok_or("TRAILPASS_MAC_KEY is missing: the key that vouches for decisions")?;
+    // Lambda says it. Without it, no signature could be held against it.
+    let region = std::env::var("AWS_REGION").ok().filter(|region| !region.is_empty());
     let parameters = FromParameters::new(Parameters::new(), config.approvers, config.approval_rules);
     Ok(Door {
         decide: Decide {
@@ -63,6 +66,7 @@ fn assemble(config: Config) -> Result<Door<DynamoStore>, Error> {
             ahead_ms: 0,
         },
         slack: config.slack_app.map(|app| SlackDoor { secrets: Secrets::new().for_signing(), app }),
+        aws: region.map(|region| AwsDoor { sts: Sts::new(), region }),
         links: config.link_key.map(|key| Voucher::Kms(KmsVoucher::new(key))),
         stack: config.stack,
     })

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// The ways in.
@@ -101,6 +102,11 @@ impl Response {
     /// A line of text, or nothing.
     pub(crate) fn text(status: u16, line: &str) -> Self {
         Self::of(status, "text/plain; charset=utf-8", if line.is_empty() { String::new() } else { format!("{line}\n") })
+    }
+
+    /// An answer for programs.
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
+        Self::of(status, "application/json", serde_json::to_string(body).unwrap_or_default())
     }
 
     pub(crate) fn of(status: u16, kind: &str, body: String) -> Self {

@@ -20,6 +20,7 @@ use adapters::{
     config::SlackApp,
     secrets::Secrets,
     store::{Committed, Store, Write},
+    sts::Sts,
     telemetry::Metric,
     vouch::{LocalVoucher, Voucher},
 };
@@ -28,7 +29,7 @@ use aws_sdk_iam::config::Credentials;
 use decide::{
     answer::{Asked, Proof, Reply},
     authority::{Authority, Source},
-    door::{Door, Response, SlackDoor},
+    door::{AwsDoor, Door, Response, SlackDoor},
     handle::{Decide, Report, Trouble},
     history::History,
 };
@@ -43,6 +44,8 @@ use tests::{
     },
     sample::{HERE, TRAIL, lacking, user, with},
 };
+
+use crate::signing;
 
 pub const MINUTE: i64 = 60;
 pub const HOUR: i64 = 60 * MINUTE;
@@ -70,7 +73,9 @@ pub struct Desk {
     pub door: Door<Table>,
     /// What Secrets Manager gives.
     pub secret: Arc<Mutex<Value>>,
-    _secrets: Server,
+    /// What STS was asked: the answers, and whether it works.
+    pub sts: Arc<Mutex<(Vec<String>, bool)>>,
+    _servers: [Server; 2],
 }
 
 impl Desk {
@@ -86,6 +91,13 @@ impl Desk {
             async move { Served::Answer(Answered::json(200, &json!({ "Name": "slack", "SecretString": text }))) }
         })
         .await;
+        let sts = Arc::new(Mutex::new((Vec::new(), true)));
+        let asked = sts.clone();
+        let sts_server = Server::start(move |request| {
+            let answered = signing::sts(&request, &mut asked.lock().unwrap());
+            async move { Served::Answer(answered) }
+        })
+        .await;
         let app = SlackApp { signing_secret: "slack".into(), app_id: "A0APP".into(), team_id: "T0TEAM".into() };
         let secrets_of = Secrets::with_config(&sdk_config(&secrets.url()).await).for_signing();
         let door = Door {
@@ -97,10 +109,11 @@ impl Desk {
                 ahead_ms: 0,
             },
             slack: Some(SlackDoor { secrets: secrets_of, app }),
+            aws: Some(AwsDoor { sts: Sts::with_config(&sdk_config(&sts_server.url()).await), region: REGION.into() }),
             links: Some(Voucher::Local(LocalVoucher::new([9; 32]))),
             stack: Some(STACK.into()),
         };
-        Self { door, secret, _secrets: secrets }
+        Self { door, secret, sts, _servers: [secrets, sts_server] }
     }
 
     pub fn table(&self) -> &Table {

@@ -17,4 +17,6 @@ mod forged;
 mod pages;
 mod revoking;
 mod rules;
+mod signed;
+mod signing;
 mod written;

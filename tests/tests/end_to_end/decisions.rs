@@ -5,10 +5,18 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use access::{case::Case, decision, diagnosis::Apply, grant::GrantMode, link::Link};
+use access::{
+    answer::aws::{self as answer, AwsAnswer, SignedAnswer, Wish},
+    case::Case,
+    decision,
+    diagnosis::Apply,
+    grant::GrantMode,
+    link::Link,
+};
 use serde_json::{Value, json};
 use tests::local::{
-    ACCOUNT,
+    ACCOUNT, REGION,
+    aws::element,
     function::{Ended, Function, fresh_id},
     moto::Moto,
     place::NOTICES,
@@ -273,6 +281,55 @@ async fn rules_of_the_operators_own() {
     whole.decide = Whole::started(&whole.stack).await;
     assert_eq!(whole.asks(&whole.click(&case, "U0SAANVI", "approve")).await.unwrap().0, 403);
     assert_eq!(whole.asks(&whole.click(&case, "U0NIKKI", "approve")).await.unwrap().0, 200);
+}
+
+/// With AWS credentials, by way of the emulated STS: it knows whose key it is, and believes every signature, so that which ones are
+/// believed is for other tests.
+#[tokio::test]
+async fn by_aws_credentials() {
+    let mut whole = Whole::at(Moto::shared(), "by-aws").await;
+    let case = whole.stack.denied(Who::User).await;
+    let aws = whole.stack.place.aws.clone();
+    let mut keys = Vec::new();
+    for user in ["saanvi", "mallory"] {
+        aws.query("iam", "CreateUser", &[("UserName", user)]).await;
+        let made = aws.query("iam", "CreateAccessKey", &[("UserName", user)]).await;
+        keys.push(element(&made, "AccessKeyId").unwrap());
+    }
+    let remedies = case.diagnosed(&whole.stack.setting()).diagnosis.remedies;
+    let remedy = remedies.into_iter().find_map(|remedy| remedy.hash.filter(|_| remedy.apply == Apply::OnApproval));
+    let approve = Wish::Approve { remedy: remedy.expect("an offer"), duration_seconds: 3600 };
+    let event = |key: &str, wish: &Wish| {
+        let answer =
+            AwsAnswer { stack: ARN.into(), case_id: case.id.clone(), opening: case.opening, wish: wish.clone() };
+        let signed = SignedAnswer {
+            schema: answer::SCHEMA.into(),
+            authorization: format!(
+                "AWS4-HMAC-SHA256 Credential={key}/20261005/{REGION}/sts/aws4_request, SignedHeaders={}, Signature={}",
+                SignedAnswer::signed_headers(false),
+                "0".repeat(64)
+            ),
+            date: "20261005T080001Z".into(),
+            token: None,
+            answer: answer.header().unwrap(),
+        };
+        let body = serde_json::to_string(&signed).unwrap();
+        json!({ "version": "2.0", "routeKey": "POST /answers", "headers": {}, "body": body, "isBase64Encoded": false })
+    };
+    let (status, metrics) = whole.asks(&event(&keys[1], &approve)).await.unwrap();
+    assert_eq!((status, &metrics["EscalationTries"]), (200, &json!(1)));
+    assert_eq!(whole.decision().await, None);
+    let (_, metrics) = whole.asks(&event(&keys[0], &approve)).await.unwrap();
+    assert_eq!(&metrics["Decided"], &json!(1), "{:#?}", whole.decide.log);
+    let key = decision::key(&case.id, case.opening);
+    assert_eq!(whole.stack.streams(&[&key]).await, Some(vec![]));
+    assert_eq!(whole.stack.held(Who::User).await.0.len(), 1);
+    let (_, metrics) = whole.asks(&event(&keys[0], &Wish::Revoke)).await.unwrap();
+    assert_eq!(&metrics["Decided"], &json!(1));
+    let revoked = decision::revocation_key(&case.id, case.opening);
+    assert_eq!(whole.stack.streams(&[&revoked]).await, Some(vec![]));
+    assert_eq!(whole.stack.held(Who::User).await.0, Vec::<String>::new(), "its code is the right one, too");
+    assert_eq!(whole.audit(), ["refused", "decided", "revoked"]);
 }
 
 #[tokio::test]
