@@ -36,22 +36,22 @@ use sdk::slack_sdk;
 mod sdk;
 
 const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
-const ARN: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/trailpass/1a2b";
+pub const ARN: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/trailpass/1a2b";
 
 fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
 /// A stack with all three functions.
-struct Whole {
-    stack: Stack,
+pub struct Whole {
+    pub stack: Stack,
     decide: Function,
     links: Key,
     name: String,
 }
 
 impl Whole {
-    async fn at(moto: &Moto, name: &str) -> Self {
+    pub async fn at(moto: &Moto, name: &str) -> Self {
         let mut stack = Stack::at(moto, name, GrantMode::Managed).await;
         let aws = stack.place.aws.clone();
         let links = Key::new(&aws).await;
@@ -83,7 +83,7 @@ impl Whole {
         whole
     }
 
-    async fn started(stack: &Stack) -> Function {
+    pub async fn started(stack: &Stack) -> Function {
         let mut settings = stack.place.settings.clone();
         settings.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), "trailpass-decide".to_owned());
         Function::start(std::path::Path::new(DECIDE), &settings).await
@@ -146,7 +146,7 @@ impl Whole {
     }
 
     /// The one decision that is in the table.
-    async fn decision(&self) -> Option<Value> {
+    pub async fn decision(&self) -> Option<Value> {
         let documents = self.stack.place.documents("DECISION").await;
         let mut decisions: Vec<Value> =
             documents.into_values().filter(|body| body["record"]["answer"].is_string()).collect();

@@ -190,7 +190,7 @@ impl Settings {
             return Err("answers: expected an address that begins with https://".to_owned());
         }
         let mode: GrantMode = settings.grant_mode.parse()?;
-        // The guardrails stand in what was said of each case: only what was offered there is offered here.
+        // The guardrails are the functions' own: what they forbid is refused by whoever decides.
         Ok((settings, Setting { mode, guardrails: Guardrails::default() }))
     }
 }
