@@ -16,7 +16,7 @@ use tests::local::{
     aws::{Aws, Keys, element},
     function::Ended,
     http::{self, Reply, Response, Server},
-    moto::Moto,
+    moto::{self, Moto},
 };
 
 use crate::{
@@ -28,8 +28,6 @@ use crate::{
 
 /// What an approver's own policy has to allow, and all of it.
 const READS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:GetParameter","dynamodb:BatchGetItem"],"Resource":"*"}]}"#;
-const NOTHING: &str =
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:GetParameter"],"Resource":"*"}]}"#;
 const ALL: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
 /// A stack with its door, and people with keys.
@@ -56,7 +54,7 @@ impl Desk {
         let mut whole = Whole::at(&moto, "desk").await;
         let aws = whole.stack.place.aws.clone();
         let mut keys = BTreeMap::new();
-        for (name, policy) in [("saanvi", READS), ("nikki", NOTHING), ("mallory", READS), ("functions", ALL)] {
+        for (name, policy) in [("saanvi", READS), ("mallory", READS), ("functions", ALL)] {
             keys.insert(name, person(&aws, name, policy).await);
         }
         whole.stack.place.set_keys(&keys["functions"]);
@@ -224,10 +222,6 @@ async fn what_was_signed_is_one_answer_and_no_other() {
     desk.is_enforced().await;
     let refused = desk.types("mallory", &["approve", &case.id, "--yes", "--stack", "desk"]).await;
     assert_eq!((refused.status, refused.err.contains("only an approver")), (1, true), "{}{}", refused.out, refused.err);
-    let denied = desk.types("nikki", &["cases", "--stack", "desk"]).await;
-    assert_eq!((denied.status, denied.err.lines().count()), (1, 1), "{}", denied.err);
-    assert!(denied.err.contains("you need dynamodb:BatchGetItem on the table desk-Table"), "{}", denied.err);
-
     // What saanvi signs, and what somebody who reads it on the way could make of it.
     let rejected = desk.types("saanvi", &["reject", &case.id, "--yes", "--stack", "desk"]).await;
     assert_eq!(rejected.status, 0, "{}", rejected.err);
@@ -272,6 +266,7 @@ async fn what_was_signed_is_one_answer_and_no_other() {
 #[tokio::test]
 async fn what_is_wrong_is_said_in_one_line() {
     let desk = Desk::new().await;
+    let desk_address = desk.moto.address;
     let id = "2gd4tjkox2q74mauvvu6";
     for (words, status, part) in [
         (vec!["cases"], 2, "--stack"),
@@ -288,5 +283,69 @@ async fn what_is_wrong_is_said_in_one_line() {
     {
         assert_eq!(desk.types("saanvi", &words).await.status, 2, "{words:?}");
     }
+    // As AWS answers whoever lacks a permission; the emulator's own words for it no client understands.
+    let (mut desk, moto) = (desk, desk_address);
+    for (refused, action) in [
+        ("GetParameter", "ssm:GetParameter on the parameter /trailpass/stacks/desk"),
+        ("BatchGetItem", "dynamodb:BatchGetItem on the table desk-Table"),
+    ] {
+        let aws = Server::start(move |request| async move {
+            if request.header("x-amz-target").is_some_and(|target| target.ends_with(refused)) {
+                let why = json!({ "__type": "AccessDeniedException", "message": "User: x is not\u{1b}[2J authorized" });
+                return Reply::Answer(Response::json(400, &why));
+            }
+            Reply::Answer(moto::send(moto, &request).await.unwrap())
+        })
+        .await;
+        desk.url = aws.url();
+        let said = desk.types("saanvi", &["cases", "--stack", "desk"]).await;
+        assert_eq!((said.status, said.err.lines().count()), (1, 1), "{}", said.err);
+        assert!(said.err.contains(&format!("you need {action}")) && !said.err.contains('\u{1b}'), "{}", said.err);
+    }
     assert_eq!(*desk.sent.lock().unwrap(), Vec::<String>::new());
+}
+
+/// Whoever can write to the table writes nothing onto a terminal, leads no reader to other keys, and keeps no grant alive.
+#[tokio::test]
+async fn whatever_stands_in_the_table() {
+    let desk = Desk::new().await;
+    let case = desk.whole.stack.denied(Who::User).await;
+    let put = async |key: String, body: Value| desk.whole.stack.put(&key, &body.to_string()).await;
+    let by = json!({ "approver": "root\u{1b}[2J\nmallory", "channel": "slack", "identity": "T/U" });
+    for opening in [2, 3] {
+        let decision = json!({
+            "case_id": case.id, "opening": opening, "answer": "approve", "remedy": "x", "target_id": "AIDAX", "by": by,
+            "decided_at": 1, "not_after": i64::MAX, "rules": "r",
+        });
+        put(decision::key(&case.id, opening), json!({ "record": decision, "mac": "none" })).await;
+    }
+    let hour = case.opened_at / 3600;
+    let listed = json!({ "more": 7, "cases": [
+        { "id": case.id, "opening": 1 }, { "id": case.id, "opening": 3 }, { "id": "../../secret", "opening": 1 }, { "id": "\u{1b}[2J", "opening": 0 },
+    ] });
+    // The list that triage wrote has a version; a test's row takes its place.
+    desk.whole.stack.put(&access::triage::hour_key(hour), &listed.to_string()).await;
+    let unfinished = json!([
+        { "case_id": case.id, "opening": 2 }, { "case_id": case.id, "opening": 3 }, 7, { "case_id": "x#y", "opening": 1 },
+    ]);
+    put("GRANT#active".to_owned(), json!({ "unfinished": unfinished })).await;
+
+    for words in [vec!["cases"], vec!["grants"], vec!["cases", "--format", "json"], vec!["grants", "--format", "json"]]
+    {
+        let said = desk.types("saanvi", &[words.as_slice(), &["--stack", "desk"]].concat()).await;
+        assert_eq!(said.status, 0, "{words:?}: {}", said.err);
+        let rows = said.out.lines().count() - usize::from(words.len() == 1);
+        assert_eq!(rows, 2, "{words:?}: {}", said.out);
+        assert!(!said.out.contains('\u{1b}') && !said.out.contains("secret"), "{words:?}: {}", said.out);
+        assert_eq!(said.err.contains("7 more cases are not listed"), words[0] == "cases", "{}", said.err);
+    }
+    // Which of two is meant, nobody guesses; what somebody wrote into a decision's place does not keep an answer from being sent.
+    let unclear = desk.types("saanvi", &["revoke", &case.id, "--yes", "--stack", "desk"]).await;
+    let openings = format!("say {0}#2 or {0}#3", case.id);
+    assert_eq!((unclear.status, unclear.err.contains(&openings)), (2, true), "{}", unclear.err);
+    let over = desk.types("saanvi", &["approve", &format!("{}#2", case.id), "--yes", "--stack", "desk"]).await;
+    assert_eq!((over.status, over.err.contains("opening 1 by now")), (1, true), "{}", over.err);
+    let named = desk.types("saanvi", &["revoke", &format!("{}#3", case.id), "--yes", "--stack", "desk"]).await;
+    assert_eq!((named.status, named.out.contains("taken back by saanvi")), (0, true), "{}{}", named.out, named.err);
+    assert_eq!(desk.sent.lock().unwrap().len(), 1);
 }
