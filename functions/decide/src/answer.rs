@@ -10,7 +10,7 @@ use access::{
     decide,
     decision::{Answer, Channel},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What somebody answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl Refused {
 }
 
 /// What came of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It is given, until `not_after`.
@@ -148,7 +148,7 @@ pub enum Outcome {
 }
 
 /// What the person is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// What came of it.
     pub outcome: Outcome,

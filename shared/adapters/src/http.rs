@@ -13,10 +13,14 @@
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::{Connector, tls};
-use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -88,6 +92,64 @@ fn connector_for(settings: &HttpConnectorSettings) -> SharedHttpConnector {
     let connector = SharedHttpConnector::new(connector);
     made.push((wanted, connector.clone()));
     connector
+}
+
+/// Why a request that is not an SDK's has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PostError {
+    /// The address or a header is none: nothing was sent.
+    Malformed,
+    /// There is no connection, or it broke, and why.
+    Broken(String),
+    /// No answer in time.
+    Late,
+    /// The answer is longer than the caller takes.
+    TooLong,
+}
+
+impl fmt::Display for PostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("the request can't be put together"),
+            Self::Broken(why) => write!(f, "no connection: {why}"),
+            Self::Late => f.write_str("no answer in time"),
+            Self::TooLong => f.write_str("an answer that is too long"),
+        }
+    }
+}
+
+impl std::error::Error for PostError {}
+
+/// Posts to an address that is [private](is_private), once, and gives the answer's status and its body, up to so many bytes. A redirection
+/// is an answer like any other.
+pub async fn post(
+    url: &str,
+    headers: &[(&'static str, &str)],
+    body: &str,
+    longest: usize,
+) -> Result<(u16, Vec<u8>), PostError> {
+    if !is_private(url) {
+        return Err(PostError::Malformed);
+    }
+    let mut request = HttpRequest::new(SdkBody::from(body));
+    request.set_method("POST").map_err(|_| PostError::Malformed)?;
+    request.set_uri(url).map_err(|_| PostError::Malformed)?;
+    for (name, value) in headers {
+        request.headers_mut().try_insert(*name, (*value).to_owned()).map_err(|_| PostError::Malformed)?;
+    }
+    let answer = connector().call(request).await.map_err(|error| {
+        if error.is_timeout() { PostError::Late } else { PostError::Broken(bounded(&with_causes(&error))) }
+    })?;
+    let status = answer.status().as_u16();
+    let mut body = Vec::new();
+    let mut stream = ByteStream::new(answer.into_body());
+    while let Some(bytes) = stream.next().await {
+        body.extend_from_slice(&bytes.map_err(|why| PostError::Broken(bounded(&with_causes(&why))))?);
+        if body.len() > longest {
+            return Err(PostError::TooLong);
+        }
+    }
+    Ok((status, body))
 }
 
 /// Whether nobody on the way can read what is sent to this address: it is encrypted, or stays on this machine.

@@ -15,15 +15,10 @@ use access::{
     arn::Arn,
 };
 use aws_config::SdkConfig;
-use aws_smithy_runtime_api::client::{
-    http::HttpConnector,
-    orchestrator::{HttpRequest, HttpResponse},
-};
-use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use aws_types::service_config::ServiceConfigKey;
 use roxmltree::{Document, Node};
 
-use crate::http::{connector, is_private, sdk_config};
+use crate::http::{PostError, post, sdk_config};
 
 /// The whole of it, a second try included. Who answers in Slack's three seconds does not come this way.
 const LIMIT: Duration = Duration::from_secs(8);
@@ -88,19 +83,18 @@ impl Sts {
         };
         let host = host(region).ok_or_else(|| unavailable("the Region has no name"))?;
         let address = address(config, &host);
-        if !is_private(&address) {
-            return Err(unavailable("its address is not one that begins with https:// and a host"));
-        }
         let asked = async {
             match once(signed, &address, &host).await {
                 // A connection kept from before the function was frozen is often dead, and found to be so by its first use.
-                Err(Failed::Broken(_)) => once(signed, &address, &host).await,
+                Err(PostError::Broken(_)) => once(signed, &address, &host).await,
                 other => other,
             }
         };
         let (status, body) = match tokio::time::timeout(LIMIT, asked).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(Failed::Broken(what) | Failed::For(what))) => return Err(unavailable(what)),
+            // What a library says of a request may quote it, and this one must not be seen.
+            Ok(Err(PostError::Broken(_))) => return Err(unavailable("there is no connection")),
+            Ok(Err(why)) => return Err(unavailable(&why.to_string())),
             Err(_) => return Err(unavailable("no answer in time")),
         };
         understand(status, &body)
@@ -120,46 +114,14 @@ fn address(config: &SdkConfig, host: &str) -> String {
     other.map_or_else(|| format!("https://{host}/"), |url| format!("{}/", url.trim_end_matches('/')))
 }
 
-enum Failed {
-    For(&'static str),
-    /// The connection broke, or there was none.
-    Broken(&'static str),
-}
-
-/// Sends it. A redirection is an answer like any other: where it leads, nobody signed for.
-async fn once(signed: &SignedAnswer, address: &str, host: &str) -> Result<(u16, Vec<u8>), Failed> {
-    let request = request(signed, address, host).ok_or(Failed::For("the request can't be put together"))?;
-    let answer: HttpResponse = connector().call(request).await.map_err(|error| {
-        // What a library says of a request may quote it, and this one must not be seen.
-        if error.is_timeout() { Failed::For("no answer in time") } else { Failed::Broken("there is no connection") }
-    })?;
-    let status = answer.status().as_u16();
-    let mut body = Vec::new();
-    let mut stream = ByteStream::new(answer.into_body());
-    while let Some(bytes) = stream.next().await {
-        let bytes = bytes.map_err(|_| Failed::Broken("the connection broke within the answer"))?;
-        body.extend_from_slice(&bytes);
-        if body.len() > ANSWER_BYTES {
-            return Err(Failed::For("an answer that is too long"));
-        }
-    }
-    Ok((status, body))
-}
-
-/// The signed request, to the letter.
-fn request(signed: &SignedAnswer, address: &str, host: &str) -> Option<HttpRequest> {
-    let mut request = HttpRequest::new(SdkBody::from(BODY));
-    request.set_method("POST").ok()?;
-    request.set_uri(address).ok()?;
-    let headers = request.headers_mut();
+/// Sends the signed request, to the letter. Where a redirection leads, nobody signed for.
+async fn once(signed: &SignedAnswer, address: &str, host: &str) -> Result<(u16, Vec<u8>), PostError> {
     let fixed = [("host", host), ("content-type", CONTENT_TYPE)];
     let given = [("x-amz-date", &signed.date), (HEADER, &signed.answer), ("authorization", &signed.authorization)];
     let given = given.map(|(name, value)| (name, value.as_str()));
     let token = signed.token.as_deref().map(|token| ("x-amz-security-token", token));
-    for (name, value) in fixed.into_iter().chain(given).chain(token) {
-        headers.try_insert(name, value.to_owned()).ok()?;
-    }
-    Some(request)
+    let headers: Vec<_> = fixed.into_iter().chain(given).chain(token).collect();
+    post(address, &headers, BODY, ANSWER_BYTES).await
 }
 
 /// What the answer means.

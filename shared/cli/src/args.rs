@@ -2,6 +2,8 @@
 //!
 //! Wrong usage is found here, before anything is read, and ends with status 2 and a line that says what to do instead.
 
+mod desk;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use access::grant::GrantMode;
@@ -10,6 +12,10 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
+
+pub use desk::Desk;
+#[cfg(feature = "aws")]
+pub use desk::{Answering, Approve, Case, Cases, Grants, Reject, Revoke, Shape, Where};
 
 /// Says why AWS refused a CloudTrail call, and what mends it.
 #[derive(Debug, Parser)]
@@ -29,6 +35,9 @@ pub enum Command {
     Explain(Explain),
     /// Take denials in on this machine: notices on the terminal, cases on a page
     Serve(Serve),
+    /// What waits for an answer, and what was given.
+    #[command(flatten)]
+    Desk(Desk),
 }
 
 /// The arguments of `explain`.

@@ -36,7 +36,7 @@ use sdk::slack_sdk;
 mod sdk;
 
 const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
-const ARN: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/trailpass/1a2b";
+pub const ARN: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/trailpass/1a2b";
 
 fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
@@ -146,7 +146,7 @@ impl Whole {
     }
 
     /// The one decision that is in the table.
-    async fn decision(&self) -> Option<Value> {
+    pub async fn decision(&self) -> Option<Value> {
         let documents = self.stack.place.documents("DECISION").await;
         let mut decisions: Vec<Value> =
             documents.into_values().filter(|body| body["record"]["answer"].is_string()).collect();

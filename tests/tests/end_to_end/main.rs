@@ -14,6 +14,7 @@
 
 mod again;
 mod decisions;
+mod desk;
 mod flood;
 mod grants;
 mod killed;
@@ -37,6 +38,9 @@ const RECONCILE: &str = env!("CARGO_BIN_EXE_reconcile-as-deployed");
 
 /// The one that takes answers.
 const DECIDE: &str = env!("CARGO_BIN_EXE_decide-as-deployed");
+
+/// What an administrator types.
+const TRAILPASS: &str = env!("CARGO_BIN_EXE_trailpass-as-typed");
 
 /// The time that the template gives an invocation.
 const USUAL: Duration = Duration::from_secs(30);

@@ -18,7 +18,7 @@ use tests::local::{
 use crate::{TRIAGE, USUAL, assert_told, bodies, decisions::Whole, grants::Stack, grants::Who, received};
 
 /// From how many requests on the emulator asks whether they are allowed.
-async fn enforce(moto: &Moto, from: &str) {
+pub async fn enforce(moto: &Moto, from: &str) {
     let headers = vec![("content-type".to_owned(), "text/plain".to_owned())];
     let path = "/moto-api/reset-auth".to_owned();
     let request = Request { method: "POST".to_owned(), path, headers, body: from.as_bytes().to_vec() };

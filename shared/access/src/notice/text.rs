@@ -17,7 +17,10 @@ use crate::{
     diagnosis::{Apply, Remedy, Response},
 };
 
+mod offer;
 mod page;
+
+pub use offer::offer;
 
 /// Whether the text may hold colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,88 @@
+//! The approver's desk: what waits for an answer, what was given, and the answers themselves.
+//!
+//! Lists are read from the stack's table; answers are signed and sent to the stack, which decides. Nothing here has any power of its
+//! own: it shows, and asks. Whatever a caller put into a record is made visible before a terminal gets it.
+
+mod answers;
+mod dry_run;
+mod lists;
+mod table;
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use crate::{
+    args::Desk,
+    output::{self, visible},
+    source::Failure,
+};
+
+/// Runs a verb.
+pub fn run(verb: &Desk) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(|why| Failure::Failed(why.to_string())).and_then(|runtime| {
+        runtime.block_on(async {
+            match verb {
+                Desk::Cases(arguments) => lists::cases(arguments).await,
+                Desk::Grants(arguments) => lists::grants(arguments).await,
+                Desk::Approve(arguments) => answers::approve(arguments).await,
+                Desk::Reject(arguments) => answers::reject(arguments).await,
+                Desk::Revoke(arguments) => answers::revoke(arguments).await,
+            }
+        })
+    });
+    done.unwrap_or_else(|failure| {
+        output::say(&failure);
+        failure.status()
+    })
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs());
+    since.ok().and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0)
+}
+
+/// Writes a result. Whoever read our output has enough: that is no failure.
+fn show(text: &str) -> Result<(), Failure> {
+    match output::write(text) {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("the output could not be written: {why}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How wide the terminal is that reads our output; `None` where a program does.
+fn width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| usize::from(columns))
+}
+
+/// Seconds since 1970 as people read them; as they came where no calendar has them.
+fn time(seconds: i64) -> String {
+    let time = jiff::Timestamp::from_second(seconds).map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string());
+    time.unwrap_or_else(|_| seconds.to_string())
+}
+
+/// A span as people read it: `1 h 5 min`.
+fn span(seconds: i64) -> String {
+    let minutes = seconds.saturating_abs() / 60;
+    match (minutes / (24 * 60), minutes / 60, minutes % 60) {
+        (0, 0, 0) => "under a minute".to_owned(),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, ..) => format!("{days} d"),
+    }
+}
+
+/// A word that somebody else wrote, in a cell of its own.
+fn cell(text: Option<&str>) -> String {
+    text.filter(|text| !text.is_empty()).map_or_else(|| "-".to_owned(), visible)
+}

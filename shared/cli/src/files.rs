@@ -1,0 +1,260 @@
+//! What is known of cases and grants, read by their keys and believed as little as possible.
+//!
+//! Four functions keep four kinds of documents of one case at one opening; here they are put together for whoever looks: the
+//! lists, the answers, a page. Nothing is written. Everything may have been written by whoever can write to the table: a record that
+//! stands under another key than its own is none, and a list's entry is only where to look. A decision's code is not checked, since
+//! only `reconcile` can: what is shown of one is what the table says.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+};
+
+use access::{
+    answer::{read_subject, subject},
+    case::Case,
+    decide::REQUEST_LAPSES,
+    decision::{self, Answer, Decision, Revocation, Vouched},
+    diagnose::{Diagnosed, Setting},
+    diagnosis::{Apply, Remedy},
+    reconcile::{self as grants, Grant, HolderFile},
+    triage::{self, HourFile},
+};
+use adapters::{
+    audit::Entry,
+    store::{Document, Store, StoreError},
+};
+use reconcile::remembered::{ACTIVE, Active, history_key};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// Cases that are read for one list. A flood opens more, and nobody reads them one by one.
+pub const MOST: usize = 1_000;
+
+/// A case at one of its openings.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Subject {
+    /// The case.
+    pub case_id: String,
+    /// Which opening of it.
+    pub opening: u64,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}#{}", self.case_id, self.opening)
+    }
+}
+
+impl Subject {
+    /// Only what can be one: nobody leads a reader to other keys by what they write into a list.
+    fn checked(case_id: &str, opening: u64) -> Option<Self> {
+        subject(case_id, opening).map(|_| Self { case_id: case_id.to_owned(), opening })
+    }
+
+    fn keys(&self) -> [String; 5] {
+        let Self { case_id, opening } = self;
+        [
+            triage::case_key(case_id),
+            decision::key(case_id, *opening),
+            decision::revocation_key(case_id, *opening),
+            decision::history_key(case_id, *opening),
+            history_key(case_id, *opening),
+        ]
+    }
+}
+
+/// Everything that is known of a case at one opening.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseFile {
+    /// Which case, and which opening.
+    pub subject: Subject,
+    /// The case as it is now, which may be at a later opening.
+    pub case: Option<Case>,
+    /// What was decided.
+    pub decision: Option<Decision>,
+    /// That it was taken back.
+    pub revocation: Option<Revocation>,
+    /// How far what was given has come.
+    pub grant: Option<Grant>,
+    /// The answers that did not count, oldest first.
+    pub answers: Vec<Entry>,
+    /// What was done about it, oldest first, with IAM's request ids.
+    pub history: Vec<Entry>,
+}
+
+/// Which cases there are, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// The cases.
+    pub subjects: Vec<Subject>,
+    /// How many more were opened.
+    pub more: u64,
+}
+
+/// How far an opening of a case has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It can be answered.
+    Open,
+    /// It can't be approved: a person has to make the change, or it is an alarm.
+    ByHand,
+    /// Nobody answered in time.
+    Lapsed,
+    /// No denial has joined it for a day, or it has been opened anew.
+    Closed,
+    /// Somebody said yes: who.
+    Approved(String),
+    /// Somebody said no: who.
+    Rejected(String),
+    /// Somebody took it back: who.
+    Revoked(String),
+    /// What was given is over, and who had given it.
+    Over(String),
+}
+
+impl State {
+    /// For programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::ByHand => "by-hand",
+            Self::Lapsed => "lapsed",
+            Self::Closed => "closed",
+            Self::Approved(_) => "approved",
+            Self::Rejected(_) => "rejected",
+            Self::Revoked(_) => "revoked",
+            Self::Over(_) => "over",
+        }
+    }
+
+    /// Whose answer it is.
+    pub fn by(&self) -> Option<&str> {
+        match self {
+            Self::Approved(by) | Self::Rejected(by) | Self::Revoked(by) | Self::Over(by) => Some(by),
+            Self::Open | Self::ByHand | Self::Lapsed | Self::Closed => None,
+        }
+    }
+}
+
+impl CaseFile {
+    /// How far it has come. `now` in seconds.
+    pub fn state(&self, setting: &Setting, now: i64) -> State {
+        if let Some(revocation) = &self.revocation {
+            return State::Revoked(revocation.by.approver.clone());
+        }
+        if let Some(decision) = &self.decision {
+            let by = decision.by.approver.clone();
+            return match decision.answer {
+                Answer::Reject => State::Rejected(by),
+                Answer::Approve if self.grant.as_ref().is_some_and(Grant::is_over) => State::Over(by),
+                Answer::Approve => State::Approved(by),
+            };
+        }
+        let Some(case) = self.case.as_ref().filter(|case| case.opening == self.subject.opening) else {
+            return State::Closed;
+        };
+        if offers(case, &case.diagnosed(setting)).is_empty() {
+            State::ByHand
+        } else if !case.is_open(now) {
+            State::Closed
+        } else if now - case.opened_at >= REQUEST_LAPSES {
+            State::Lapsed
+        } else {
+            State::Open
+        }
+    }
+
+    /// Whether what was given should be gone, and is not. `now` in seconds.
+    pub fn is_overdue(&self, now: i64) -> bool {
+        let is_due = |grant: &Grant| grant.not_after <= now || grant.end().is_some() || self.revocation.is_some();
+        self.grant.as_ref().is_some_and(|grant| !grant.is_over() && is_due(grant))
+    }
+}
+
+/// What of a case can be approved, best first, computed anew as `decide` does it. The stack's guardrails are not known here: what
+/// they forbid is refused by whoever decides.
+pub fn offers(case: &Case, diagnosed: &Diagnosed) -> Vec<Remedy> {
+    let remedies = diagnosed.diagnosis.remedies.iter().filter(|remedy| remedy.apply == Apply::OnApproval);
+    // A record under another case's id: somebody wrote it there.
+    remedies.filter(|_| diagnosed.case_id == case.id).cloned().collect()
+}
+
+/// The cases of the last hours. `now` in seconds.
+pub async fn opened(store: &impl Store, hours: u16, now: i64) -> Result<Opened, StoreError> {
+    let files: Vec<HourFile> = lists(store, triage::hour_key, hours, now).await?;
+    let mut opened = Opened { more: files.iter().map(|file| file.more).sum(), ..Opened::default() };
+    for file in files {
+        let subjects = file.cases.iter().rev().filter_map(|case| Subject::checked(&case.id, case.opening));
+        opened.subjects.extend(subjects);
+    }
+    let rest = opened.subjects.len().saturating_sub(MOST);
+    opened.subjects.truncate(MOST);
+    opened.more += u64::try_from(rest).unwrap_or(u64::MAX);
+    Ok(opened)
+}
+
+/// What is given now, and, of the hours that are named, what was decided. `now` in seconds.
+pub async fn given(store: &impl Store, hours: Option<u16>, now: i64) -> Result<Vec<Subject>, StoreError> {
+    let active = store.read(&[ACTIVE.to_owned()]).await?.into_iter().next();
+    let active = active.map(|found| Active::read(&found.body)).unwrap_or_default();
+    let mut subjects: BTreeSet<Subject> =
+        active.unfinished.iter().filter_map(|entry| Subject::checked(&entry.case_id, entry.opening)).collect();
+    let hours = hours.unwrap_or(0);
+    let decided: Vec<decision::HourFile> = lists(store, decision::hour_key, hours, now).await?;
+    for key in decided.iter().flat_map(|file| &file.keys) {
+        let named = key.strip_prefix("DECISION#").and_then(read_subject);
+        subjects.extend(named.and_then(|(case_id, opening)| Subject::checked(case_id, opening)));
+    }
+    Ok(subjects.into_iter().take(MOST).collect())
+}
+
+/// The lists of the last hours, the newest first. What can't be read hides nothing else.
+async fn lists<T: DeserializeOwned>(
+    store: &impl Store,
+    key: impl Fn(i64) -> String,
+    hours: u16,
+    now: i64,
+) -> Result<Vec<T>, StoreError> {
+    let hour = now.div_euclid(3600);
+    let keys: Vec<String> = (0..i64::from(hours)).map(|back| key(hour - back)).collect();
+    Ok(store.read(&keys).await?.iter().filter_map(parsed).collect())
+}
+
+/// What is known of each, in the same order.
+pub async fn read(store: &impl Store, subjects: &[Subject]) -> Result<Vec<CaseFile>, StoreError> {
+    let keys: Vec<String> = subjects.iter().flat_map(Subject::keys).collect();
+    let documents = store.read(&keys).await?;
+    let found: HashMap<&str, &Document> = documents.iter().map(|document| (document.key.as_str(), document)).collect();
+    let mut files: Vec<CaseFile> = subjects.iter().map(|subject| file(subject, &found)).collect();
+    let holder_of = |file: &CaseFile| Some(grants::key(file.decision.as_ref()?.target_id.as_deref()?));
+    let holders: Vec<String> = files.iter().filter_map(holder_of).collect::<BTreeSet<_>>().into_iter().collect();
+    let holders = store.read(&holders).await?;
+    let holders: HashMap<&str, HolderFile> =
+        holders.iter().map(|found| (found.key.as_str(), HolderFile::read(&found.key, &found.body))).collect();
+    for file in &mut files {
+        let its = holder_of(file).and_then(|key| holders.get(key.as_str()));
+        file.grant = its.and_then(|its| its.grant(&file.subject.case_id, file.subject.opening).cloned());
+    }
+    Ok(files)
+}
+
+fn file(subject: &Subject, found: &HashMap<&str, &Document>) -> CaseFile {
+    let keys = subject.keys();
+    let [case, decision, revocation, answers, history] = keys.each_ref().map(|key| found.get(key.as_str()).copied());
+    let is_its = |case_id: &str, opening: u64| (case_id, opening) == (subject.case_id.as_str(), subject.opening);
+    let record = |row: Vouched<Decision>| row.record;
+    let end = |row: Vouched<Revocation>| row.record;
+    CaseFile {
+        case: case.and_then(parsed::<Case>).filter(|case| case.id == subject.case_id),
+        decision: decision.and_then(parsed).map(record).filter(|its: &Decision| is_its(&its.case_id, its.opening)),
+        revocation: revocation.and_then(parsed).map(end).filter(|its: &Revocation| is_its(&its.case_id, its.opening)),
+        grant: None,
+        answers: answers.and_then(parsed::<decide::history::History>).unwrap_or_default().entries,
+        history: history.and_then(parsed::<reconcile::remembered::History>).unwrap_or_default().entries,
+        subject: subject.clone(),
+    }
+}
+
+fn parsed<T: DeserializeOwned>(found: &Document) -> Option<T> {
+    serde_json::from_str(&found.body).ok()
+}
