@@ -334,7 +334,7 @@ async fn by_aws_credentials() {
 
 #[tokio::test]
 async fn a_page_at_its_link() {
-    let mut whole = Whole::at(Moto::shared(), "linked").await;
+    let mut whole = Whole::at(Moto::shared(), "page-linked").await;
     let case = whole.stack.denied(Who::User).await;
     let link = Link::new(&case.id, case.opening, now());
     let code = whole.links.mac(&link.message(ARN)).await;

@@ -363,6 +363,8 @@ async fn a_decision_by_hand() {
     let effects = stack.place.ledger.effects().len();
     assert_eq!(stack.streams(&[&key, "DECISION#nonsense", "CASE#x"]).await, Some(vec![]));
     assert_eq!((stack.place.ledger.effects().len(), stack.held(Who::User).await.0.len()), (effects, 0));
+    // Once the metrics are there, so is everything else that was logged.
+    assert_eq!(stack.function.metrics().await["Unvouched"], 1);
     assert!(stack.audit().iter().any(|line| line["event"] == "unvouched" && line["case"] == json!(case.id)));
 }
 
