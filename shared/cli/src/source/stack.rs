@@ -211,7 +211,7 @@ mod tests {
             ("managed", "all", "grant mode"),
             ("\"table\":\"t\",", "", "table"),
         ] {
-            let why = Settings::read(&right.replacen(from, to, 1)).err().expect(from);
+            let why = Settings::read(&right.replacen(from, to, 1)).expect_err(from);
             assert!(why.contains(expected), "{why}");
         }
         assert!(AwsAnswer::read(NO_ANSWER).is_none());
