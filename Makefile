@@ -35,6 +35,7 @@ check: tools $(TOOLS)/bin/cargo-deny ## Format, lints, documentation, licences, 
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy -p cli --no-default-features --locked -- -D warnings
+	cargo clippy -p cli --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	cargo fetch --locked --quiet
 	cargo deny --offline check licenses bans sources

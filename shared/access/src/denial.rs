@@ -167,6 +167,15 @@ impl Denial {
         Self::assemble(record, place, caller, refusal, sentence, wording, action, is_through_cloudtrail)
     }
 
+    /// Whether the call itself would have blinded the log, whatever action of CloudTrail's its sentence is about. A sentence about
+    /// another service's action means that that service's permission was missing.
+    pub fn is_tampering_call(&self) -> bool {
+        let source = self.record.event_source.as_deref().unwrap_or_default();
+        let of_event = action::of_event(source, self.record.event_name.as_deref().unwrap_or_default());
+        of_event.as_deref().and_then(action::find).is_some_and(|known| known.risk == Risk::Tampering)
+            && self.service().starts_with("cloudtrail")
+    }
+
     /// The facts of a bare sentence, as somebody pasted it. Good for showing: there is no record behind it.
     pub fn of_sentence(text: &str) -> Option<Self> {
         let sentence = message::parse(text);
@@ -398,6 +407,20 @@ impl Denial {
         self.known.is_some_and(|known| !known.takes_only_star())
             && self.requested_names().next().is_some()
             && self.requested_resource().is_none()
+    }
+
+    /// Whether the request names another resource than the one that a grant would be for. A bare name lies in whichever Region the
+    /// sentence says; everything else has to be the same.
+    pub fn names_another_resource(&self) -> bool {
+        let Some(asked) = self.known.filter(|known| !known.takes_only_star()).and_then(|_| self.requested_resource())
+        else {
+            return false;
+        };
+        let (Some(one), Some(other)) = (Arn::parse(&asked), self.resource_arn()) else { return true };
+        let is_whole = self.requested_names().any(|named| named == asked);
+        (one.partition, one.service, one.account, one.resource)
+            != (other.partition, other.service, other.account, other.resource)
+            || is_whole && one.region != other.region
     }
 
     /// The account in the resource's ARN, else the one that the record gives beside it.

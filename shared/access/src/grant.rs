@@ -53,6 +53,8 @@ pub enum Obstacle {
     NotTheCallers,
     NotEditable,
     Workload,
+    Service,
+    Identity,
     Action,
     Tampering,
     LakeResource,
@@ -61,6 +63,7 @@ pub enum Obstacle {
     SeveralClauses,
     Contradiction,
     Names,
+    Resource,
     OtherAccount,
     Guardrails,
     UniqueId,
@@ -76,6 +79,8 @@ impl Obstacle {
             Self::NotTheCallers => "the caller belongs to another account",
             Self::NotEditable => "the caller is no user or role whose policies can be changed here",
             Self::Workload => "the session belongs to a workload: its permissions belong in the code that deploys it",
+            Self::Service => "an AWS service made the call with the caller's credentials",
+            Self::Identity => "the record contradicts itself about who called",
             Self::Action => "the action is not one of CloudTrail's that is known here",
             Self::Tampering => "the action can blind, redirect or expose the audit log",
             Self::LakeResource => "CloudTrail Lake takes no new customers",
@@ -86,6 +91,7 @@ impl Obstacle {
             }
             Self::Contradiction => "AWS's sentence names somebody else than the record does",
             Self::Names => "a name is missing, or not one that AWS would take",
+            Self::Resource => "the request names another resource than AWS's sentence",
             Self::OtherAccount => "the resource belongs to another account",
             Self::Guardrails => "the guardrails protect this principal",
             Self::UniqueId => "the record does not give the caller's unique id",
@@ -113,9 +119,11 @@ pub fn obstacle(
         (account.is_none(), Obstacle::AccountAbsent),
         (account != own, Obstacle::NotTheCallers),
         (!caller.is_editable(), Obstacle::NotEditable),
+        (!caller.agrees, Obstacle::Identity),
         (caller.is_workload, Obstacle::Workload),
+        (caller.is_by_service, Obstacle::Service),
         (known.is_none(), Obstacle::Action),
-        (known.is_none_or(|known| known.risk == Risk::Tampering), Obstacle::Tampering),
+        (known.is_none_or(|known| known.risk == Risk::Tampering) || denial.is_tampering_call(), Obstacle::Tampering),
         (known.is_none_or(CloudTrailAction::creates_lake_resource), Obstacle::LakeResource),
         // A role's trust or a Config permission can't be meant here: the action is CloudTrail's own by now.
         (!is_any(&[Rule::NoIdentityAllow, Rule::NoReason]) || sentence.is_none(), Obstacle::Cause),
@@ -129,9 +137,13 @@ pub fn obstacle(
             Obstacle::Contradiction,
         ),
         (
-            !is_resource_legal(denial) || denial.has_illegal_request() || !caller.has_legal_session_name(),
+            !is_resource_legal(denial)
+                || !is_region_legal(denial)
+                || denial.has_illegal_request()
+                || !caller.has_legal_session_name(),
             Obstacle::Names,
         ),
+        (denial.names_another_resource(), Obstacle::Resource),
         (scope::is_from_outside(denial), Obstacle::OtherAccount),
         (guardrails.protect(caller), Obstacle::Guardrails),
         (caller.principal.unique_id.is_none(), Obstacle::UniqueId),
@@ -150,6 +162,12 @@ fn is_resource_legal(denial: &Denial) -> bool {
         && Some(arn.partition) == denial.place.partition.as_deref()
         && is_account_id(arn.account)
         && crate::arn::is_region(arn.region)
+}
+
+/// A Region of the partition that everything else is in.
+fn is_region_legal(denial: &Denial) -> bool {
+    let (region, partition) = (denial.place.region.as_deref(), denial.place.partition.as_deref());
+    region.is_some_and(|region| Some(crate::arn::partition_of(region)) == partition)
 }
 
 /// The inline policy of a grant: this action, this resource, this user or session, its end left open.

@@ -75,6 +75,10 @@ pub struct Caller {
     pub issuer: Option<String>,
     /// The session belongs to a machine or a function, not to a person.
     pub is_workload: bool,
+    /// An AWS service made the call with the caller's credentials.
+    pub is_by_service: bool,
+    /// What `userIdentity` says in several places, it says alike: ARN, account, name, unique id, session and its issuer.
+    pub agrees: bool,
 }
 
 impl Caller {
@@ -94,6 +98,8 @@ impl Caller {
             principal: Principal { account_id, ..Principal::unknown() },
             partition: arn.map(|arn| arn.partition.to_owned()),
             session_arn,
+            is_by_service: identity.invoked_by.is_some(),
+            agrees: agrees(identity, arn.as_ref()),
             ..Self::unknown()
         };
         match identity.kind.as_deref() {
@@ -184,6 +190,8 @@ impl Caller {
             session_arn: None,
             issuer: None,
             is_workload: false,
+            is_by_service: false,
+            agrees: true,
         }
     }
 
@@ -283,8 +291,10 @@ impl Caller {
             self.principal.account_id = issuer.and_then(|i| i.account_id.clone()).filter(|id| is_account_id(id));
         }
         let ec2 = identity.session_context.as_ref().is_some_and(|context| context.ec2_role_delivery.is_some());
-        let instance = self.principal.session_name.as_deref().is_some_and(is_instance_id);
-        self.is_workload = ec2 || instance || identity.in_scope_of.is_some();
+        let session = self.principal.session_name.as_deref();
+        let is_of_service = self.path.as_deref().is_some_and(|path| path.starts_with("/service-role/"));
+        self.is_workload =
+            ec2 || is_of_service || session.is_some_and(is_workloads_session) || identity.in_scope_of.is_some();
     }
 
     fn read_outsider(&mut self, kind: PrincipalKind, identity: &UserIdentity) {
@@ -392,9 +402,60 @@ pub(crate) fn is_session_name(text: &str) -> bool {
     (2..=64).contains(&text.len()) && is_iam_name(text)
 }
 
-/// EC2 names a session after the instance that it hands credentials to.
-fn is_instance_id(text: &str) -> bool {
-    text.strip_prefix("i-").is_some_and(|id| id.len() >= 8 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+/// The names that services give to the sessions of what they run: EC2 an instance's id, ECS a task's, CodeBuild and Glue words of
+/// their own. Lambda's is the function's name, which could be anybody's.
+fn is_workloads_session(name: &str) -> bool {
+    let is_hex = |id: &str| id.bytes().all(|b| b.is_ascii_hexdigit());
+    name.strip_prefix("i-").is_some_and(|id| id.len() >= 8 && is_hex(id))
+        || name.len() == 32 && is_hex(name)
+        || name.starts_with("AWSCodeBuild-")
+        || name == "GlueJobRunnerSession"
+}
+
+/// Whether a user's or a role session's facts agree, as far as they are given. AWS writes them all from one; where they differ,
+/// nobody can say who called, and so nobody is given anything.
+fn agrees(identity: &UserIdentity, arn: Option<&Arn>) -> bool {
+    let is_same = |one: Option<&str>, other: Option<&str>| one.is_none() || other.is_none() || one == other;
+    let account = identity.account_id.as_deref();
+    let in_account = |arn: &Arn| is_same(Some(arn.account), account);
+    let (id, session_of_id) = match identity.principal_id.as_deref().map(|id| id.split_once(':').unwrap_or((id, ""))) {
+        Some((id, session)) => (Some(id), Some(session).filter(|session| !session.is_empty())),
+        None => (None, None),
+    };
+    match identity.kind.as_deref() {
+        Some("IAMUser") => {
+            let is_user = arn.is_none_or(|arn| {
+                arn.service == "iam"
+                    && in_account(arn)
+                    && arn.entity().is_some_and(|(kind, _, name)| {
+                        kind == "user" && is_same(Some(name), identity.user_name.as_deref())
+                    })
+            });
+            is_user && id.is_none_or(|id| id.starts_with("AIDA"))
+        }
+        Some("AssumedRole" | "Role") => {
+            let mut session = arn.into_iter().flat_map(|arn| arn.resource.splitn(3, '/'));
+            let (kind, role, session) = (session.next(), session.next(), session.next());
+            let is_session =
+                arn.is_none_or(|arn| arn.service == "sts" && in_account(arn) && kind == Some("assumed-role"));
+            let issuer = identity.session_context.as_ref().and_then(|context| context.session_issuer.as_ref());
+            let is_issuer = issuer.is_none_or(|issuer| {
+                let its = issuer.arn.as_deref().and_then(Arn::parse);
+                let its_role = its.as_ref().and_then(Arn::entity);
+                is_same(issuer.kind.as_deref(), Some("Role"))
+                    && is_same(issuer.account_id.as_deref(), account)
+                    && is_same(issuer.principal_id.as_deref(), id)
+                    && is_same(issuer.user_name.as_deref(), role)
+                    && its.as_ref().is_none_or(|its| {
+                        in_account(its)
+                            && arn.is_none_or(|arn| (arn.partition, arn.account) == (its.partition, its.account))
+                    })
+                    && its_role.is_none_or(|(kind, _, name)| kind == "role" && is_same(role, Some(name)))
+            });
+            is_session && is_issuer && is_same(session_of_id, session) && id.is_none_or(|id| id.starts_with("AROA"))
+        }
+        _ => true,
+    }
 }
 
 #[cfg(test)]

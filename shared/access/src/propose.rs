@@ -50,8 +50,9 @@ pub fn propose(proposal: &Proposal) -> Vec<Remedy> {
     let denial = proposal.denial;
     match proposal.rule {
         Rule::NoError | Rule::NoDenial | Rule::OutOfScope | Rule::ServiceCall | Rule::ServiceLinkedCall => Vec::new(),
-        // What was stopped stays stopped. Only where the call belongs elsewhere is that said, since it gives nobody anything.
-        Rule::Tampering if is_organization_trail(denial) => vec![ceilings::use_home(denial)],
+        // What was stopped stays stopped. Only where CloudTrail itself says that the trail is an organization's is it said where such
+        // calls belong: of a stranger's attempt on a trail of ours, that would be telling how to carry it out.
+        Rule::Tampering if scope::is_operated_by_member(denial) => vec![ceilings::use_home(denial)],
         Rule::Tampering | Rule::Quarantine | Rule::SelfGrant => Vec::new(),
         // Nor is anybody told how to allow what the log has to be kept safe from, whichever policy kept it safe.
         _ if denial.action.as_deref().is_some_and(action::may_harm_the_log) => Vec::new(),

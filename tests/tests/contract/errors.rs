@@ -155,3 +155,15 @@ fn every_other_error_is_ignored() {
         "response: ignore",
     )]);
 }
+
+/// A message that only looks like a wrapping must not be done without a word.
+#[test]
+fn what_is_to_hold_records_and_holds_none_was_not_read() {
+    for text in
+        [r#"{"Records":5}"#, r#"{"Records":null}"#, r#"{"Records":"x"}"#, r#"{"Events":{}}"#, r#"{"Records":[7]}"#]
+    {
+        let read: Vec<_> = access::event::read(text).into_iter().collect();
+        assert!(matches!(&read[..], [Err(_)]), "{text}: {read:?}");
+    }
+    assert_eq!(access::event::read(r#"{"Records":[]}"#).into_iter().count(), 0, "a log file of no records is read");
+}

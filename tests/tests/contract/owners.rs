@@ -158,3 +158,57 @@ fn a_look_at_a_trail_elsewhere_says_when_it_helps() {
         "kinds: put-inline-policy, use-home-region-or-owner; why: only if the trail is this account's own organization's",
     )]);
 }
+
+#[test]
+fn a_log_role_of_another_account_is_that_accounts() {
+    let given = |role: &str, group: &str| {
+        let record = refused(
+            user("alice"),
+            "cloudtrail:UpdateTrail",
+            "Access denied. Check the trust relationships for your role.",
+        );
+        let record = with(record, "/errorCode", "InvalidCloudWatchLogsRoleArnException");
+        let parameters =
+            json!({ "name": "My-Trail", "cloudWatchLogsRoleArn": role, "cloudWatchLogsLogGroupArn": group });
+        with(record, "/requestParameters", parameters)
+    };
+    let group = "arn:aws:logs:eu-west-1:111122223333:log-group:trail:*";
+    let theirs = given("arn:aws:iam::444455556666:role/x", group);
+    check([(
+        "a role of that name may be here, too",
+        theirs.clone(),
+        "kinds: update-log-role; targets: account 444455556666",
+    )]);
+    assert_eq!(command(&theirs), Value::Null);
+    let ours = given("arn:aws:iam::111122223333:role/x", group);
+    check([("our own", ours.clone(), "kinds: update-log-role; targets: log-role x")]);
+    assert!(command(&ours).as_str().is_some_and(|command| command.contains("'x'")));
+}
+
+#[test]
+fn a_log_group_that_is_a_pattern_stands_in_no_policy() {
+    let given = |group: &str| {
+        let record =
+            refused(user("alice"), "cloudtrail:UpdateTrail", "Access denied. Check the permissions for your role.");
+        let record = with(record, "/errorCode", "InvalidCloudWatchLogsLogGroupArnException");
+        let role = "arn:aws:iam::111122223333:role/x";
+        with(record, "/requestParameters", json!({ "cloudWatchLogsRoleArn": role, "cloudWatchLogsLogGroupArn": group }))
+    };
+    let policy = |group: &str| diagnosed(&given(group))["remedies"][0]["policy"].to_string();
+    assert!(policy("arn:aws:logs:eu-west-1:111122223333:log-group:trail:*").contains(":log-group:trail:log-stream:"));
+    for group in ["*:*", "*", "trail*:*", "trail:*:*", "?:*"] {
+        let policy = policy(&format!("arn:aws:logs:eu-west-1:111122223333:log-group:{group}"));
+        assert!(!policy.contains("log-group:"), "{group}: {policy}");
+    }
+}
+
+#[test]
+fn nobody_is_told_where_an_attack_belongs() {
+    let stop = "cloudtrail:StopLogging";
+    let clause = "because no resource-based policy allows the cloudtrail:StopLogging action";
+    check([(
+        "a stranger's attempt on our trail",
+        denied(user_of(THERE, "mallory"), stop, TRAIL, clause),
+        "response: raise-alarm; kinds: none",
+    )]);
+}

@@ -17,6 +17,7 @@ pub const CONDITIONS: &[(&str, &[Break])] = &[
     ("response is not alarm or ignore, scenario is not-authorized", TOPIC),
     ("the target is a user or role of this account, and is the caller", TARGET),
     ("it can be edited, and is no workload's", EDITABLE),
+    ("the record says alike who called, and it was no service in the caller's name", IDENTITY),
     ("the action is CloudTrail's, known, harmless and not of Lake", ACTION),
     ("the cause is a missing allow in an identity-based policy, or the old form for a routine action", CAUSE),
     ("there is one reason at most", REASONS),
@@ -85,9 +86,7 @@ const EDITABLE: &[Break] = &[
         Grantable { path: "/aws-service-role/config.amazonaws.com/".to_owned(), ..of_role(g) }.record()
     }),
     ("nothing says which role it was", |g, _, _| without(of_role(g).record(), "/userIdentity/sessionContext")),
-    ("nothing says which user it was", |g, _, _| {
-        without(Grantable { is_role: false, ..g.clone() }.record(), "/userIdentity/arn")
-    }),
+    ("nothing says which user it was", |g, _, _| without(of_user(g).record(), "/userIdentity/arn")),
     ("an instance calls", |g, _, at| {
         let session = one_of(&["i-0abcdef1234567890", "i-12345678"], at).to_owned();
         Grantable { session, ..of_role(g) }.record()
@@ -100,7 +99,70 @@ const EDITABLE: &[Break] = &[
     }),
 ];
 
+const ISSUER: &str = "/userIdentity/sessionContext/sessionIssuer";
+
+const IDENTITY: &[Break] = &[
+    ("the user is another account's", |g, _, _| {
+        let arn = of_user(g).signed().replacen(&g.account, NOBODYS, 1);
+        with(of_user(g).record(), "/userIdentity/arn", arn)
+    }),
+    ("the user has two names", |g, word, _| {
+        with(of_user(g).record(), "/userIdentity/userName", format!("{}{word}", g.name))
+    }),
+    ("the user has a role's id", |g, _, _| {
+        with(of_user(g).record(), "/userIdentity/principalId", of_role(g).unique_id)
+    }),
+    ("the session is another account's", |g, _, _| {
+        let arn = of_role(g).signed().replacen(&g.account, NOBODYS, 1);
+        with(of_role(g).record(), "/userIdentity/arn", arn)
+    }),
+    ("the role has two names", |g, word, at| {
+        let role = of_role(g);
+        let member = one_of(&["arn", "userName"], at);
+        let value = if member == "arn" {
+            role.arn("iam", &format!("role/{}{word}", role.name))
+        } else {
+            word.to_owned() + &role.name
+        };
+        with(role.record(), &format!("{ISSUER}/{member}"), value)
+    }),
+    ("the role is another account's or partition's", |g, _, at| {
+        let role = of_role(g);
+        let other = Grantable { account: NOBODYS.to_owned(), ..role.clone() };
+        let name = format!("role{}{}", role.path, role.name);
+        match at.index(3) {
+            0 => with(role.record(), &format!("{ISSUER}/arn"), other.arn("iam", &name)),
+            1 => with(role.record(), &format!("{ISSUER}/accountId"), NOBODYS),
+            _ => with(role.record(), &format!("{ISSUER}/arn"), elsewhere(&role).arn("iam", &name)),
+        }
+    }),
+    ("the role has two ids", |g, _, _| {
+        with(of_role(g).record(), &format!("{ISSUER}/principalId"), "AROAEXAMPLEOFANOTHERID")
+    }),
+    ("the session has two names", |g, word, _| {
+        let role = of_role(g);
+        with(role.record(), "/userIdentity/principalId", format!("{}:{}{word}", role.unique_id, role.session))
+    }),
+    ("a user made the session", |g, _, _| with(of_role(g).record(), &format!("{ISSUER}/type"), "IAMUser")),
+    ("a service calls for the caller", |g, _, at| {
+        let services = ["config.amazonaws.com", "athena.amazonaws.com", "AWS Internal"];
+        with(g.record(), "/userIdentity/invokedBy", one_of(&services, at))
+    }),
+    ("a service's own kind of role calls", |g, _, _| {
+        Grantable { path: "/service-role/".to_owned(), ..of_role(g) }.record()
+    }),
+    ("a task or a build calls", |g, _, at| {
+        let names = ["0123456789abcdef0123456789abcdef", "AWSCodeBuild-0a1b", "GlueJobRunnerSession"];
+        Grantable { session: one_of(&names, at).to_owned(), ..of_role(g) }.record()
+    }),
+];
+
 const ACTION: &[Break] = &[
+    ("the call would have blinded the log", |g, _, at| {
+        let rows: Vec<_> = actions::of_risk("tampering").filter(|row| row.0.starts_with("cloudtrail:")).collect();
+        let (_, operation) = rows[at.index(rows.len())].0.split_once(':').unwrap();
+        with(reading(g).record(), "/eventName", operation)
+    }),
     ("the action is another service's", |g, _, at| {
         let others = ["s3:GetObject", "iam:PassRole", "kms:Decrypt", "sts:AssumeRole", "config:DescribeConfigRules"];
         saying(g, g.sentence().replace(g.action, one_of(&others, at)))
@@ -206,6 +268,11 @@ const NAMES: &[Break] = &[
         let g = reading(g);
         with(on(&g, &g.resource_arn()), "/requestParameters", json!({ "name": illegal_name(word, at) }))
     }),
+    ("there is no Region, or none of this partition", |g, _, at| match at.index(3) {
+        0 => without(g.record(), "/awsRegion"),
+        1 => with(g.record(), "/awsRegion", format!("{}*", g.place.1)),
+        _ => with(g.record(), "/awsRegion", if g.place.0 == "aws-cn" { "eu-west-1" } else { "cn-north-1" }),
+    }),
     ("the caller's name is illegal", |g, word, at| {
         let name = format!("{word}{}", one_of(&["*", "?", "$x", "\"", "<b>", "a;b", "a:b"], at));
         Grantable { name, ..g.clone() }.record()
@@ -249,6 +316,17 @@ const OWNER: &[Break] = &[
     ("the resource is another account's", |g, _, _| {
         let g = reading(g);
         on(&g, &Grantable { account: NOBODYS.to_owned(), ..g.clone() }.resource_arn())
+    }),
+    ("the request is about another one", |g, word, at| {
+        let g = reading(g);
+        let others = [
+            Grantable { account: NOBODYS.to_owned(), ..g.clone() }.resource_arn(),
+            Grantable { resource: format!("{word}{}", g.resource), ..g.clone() }.resource_arn(),
+            format!("{word}{}", g.resource),
+            g.resource_arn().replacen(g.place.1, if g.place.1 == "eu-west-1" { "eu-west-2" } else { "eu-west-1" }, 1),
+        ];
+        let asked = &others[at.index(others.len())];
+        with(on(&g, &g.resource_arn()), "/requestParameters", json!({ "name": asked }))
     }),
     ("the resource has no account", |g, _, _| {
         let g = reading(g);
@@ -304,7 +382,12 @@ fn on(from: &Grantable, resource: &str) -> Value {
 
 /// The same by a role's session.
 fn of_role(from: &Grantable) -> Grantable {
-    Grantable { is_role: true, ..from.clone() }
+    Grantable { is_role: true, unique_id: from.unique_id.replacen("AIDA", "AROA", 1), ..from.clone() }
+}
+
+/// The same by a user.
+fn of_user(from: &Grantable) -> Grantable {
+    Grantable { is_role: false, unique_id: from.unique_id.replacen("AROA", "AIDA", 1), ..from.clone() }
 }
 
 /// The same for another action, on the first type that it takes, with AWS's reason.

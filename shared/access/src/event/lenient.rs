@@ -25,10 +25,12 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer:
     Ok(found.map(|FromSeq(items)| items.into_iter().flatten().collect()).unwrap_or_default())
 }
 
-/// The elements of a wrapping: each that is no object becomes an empty record, which `unwrap` then reports.
+/// The elements of a wrapping: each that is no object becomes an empty record, which `unwrap` then reports. So does something that is
+/// no list at all: what was to hold records and holds none must not pass for having been read.
 pub(super) fn elements<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Record>>, D::Error> {
     let found = deserializer.deserialize_any(Lenient(PhantomData::<FromSeq<Record>>))?;
-    Ok(Some(found.map(|FromSeq(items)| items.into_iter().map(Option::unwrap_or_default).collect()).unwrap_or_default()))
+    let records = found.map(|FromSeq(items)| items.into_iter().map(Option::unwrap_or_default).collect());
+    Ok(Some(records.unwrap_or_else(|| vec![Record::default()])))
 }
 
 struct Lenient<T>(PhantomData<T>);

@@ -157,11 +157,20 @@ fn key(denial: &Denial) -> Remedy {
 /// The trust or the permissions of the role for CloudWatch Logs.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html>
 fn role(denial: &Denial, is_trust: bool) -> Remedy {
-    let named =
-        denial.record.parameter("cloudWatchLogsRoleArn").and_then(Arn::parse).and_then(|arn| match arn.entity() {
-            Some(("role", _, name)) if is_iam_name(name) => Some(name),
-            _ => None,
-        });
+    let asked = denial.record.parameter("cloudWatchLogsRoleArn").and_then(Arn::parse);
+    // A role of that name in this account is somebody else's matter: no command may change it.
+    if let Some(account) =
+        asked.as_ref().and_then(Arn::account_id).filter(|id| Some(*id) != denial.place.account_id.as_deref())
+    {
+        let why = "the role that the trail was given belongs to that account, which alone can look at its trust and its permissions: \
+                   name a role of the trail's own account";
+        let target = Target { kind: TargetKind::Account, name: account.to_owned(), arn: None };
+        return by_hand(denial, RemedyKind::UpdateLogRole, Reach::CloudtrailService, target, why);
+    }
+    let named = asked.and_then(|arn| match arn.entity() {
+        Some(("role", _, name)) if is_iam_name(name) => Some(name),
+        _ => None,
+    });
     let why = if is_trust {
         "CloudTrail may write to CloudWatch Logs only through a role that trusts it"
     } else if is_organizations(denial) {
@@ -208,9 +217,9 @@ fn trust() -> Statement {
 }
 
 fn stream_permissions(denial: &Denial) -> Option<Statement> {
-    let text =
-        denial.record.parameter("cloudWatchLogsLogGroupArn").filter(|text| is_literal(text.trim_end_matches(":*")))?;
-    let arn = Arn::parse(text)?;
+    let text = denial.record.parameter("cloudWatchLogsLogGroupArn")?;
+    // One `:*` at the end is how CloudWatch Logs writes a group's own ARN; anything like it before that is no name.
+    let arn = Arn::parse(text.strip_suffix(":*").unwrap_or(text)).filter(|arn| is_literal(arn.resource))?;
     Some(streams(arn.partition, arn.region, arn.account_id()?, log_group(&arn)?))
 }
 
