@@ -6,6 +6,12 @@
 
 use serde::Serialize;
 
+mod agreement;
+mod names;
+
+use agreement::agrees;
+use names::{is_workloads_session, unique_id};
+
 use crate::{
     arn::{Arn, is_account_id, is_iam_name},
     event::{SessionIssuer, UserIdentity},
@@ -386,76 +392,10 @@ pub fn permission_set(role: &str) -> Option<&str> {
     (legal && !set.is_empty() && is_iam_name(set)).then_some(set)
 }
 
-/// Only users and roles have ids that stay theirs when a name is given away again.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
-fn unique_id(text: &str) -> Option<String> {
-    let id = text.split(':').next()?;
-    let legal = (id.starts_with("AIDA") || id.starts_with("AROA"))
-        && (8..=128).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_alphanumeric());
-    legal.then(|| id.to_owned())
-}
-
 /// What `AssumeRole` takes for a session's name.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 pub(crate) fn is_session_name(text: &str) -> bool {
     (2..=64).contains(&text.len()) && is_iam_name(text)
-}
-
-/// The names that services give to the sessions of what they run: EC2 an instance's id, ECS a task's, CodeBuild and Glue words of
-/// their own. Lambda's is the function's name, which could be anybody's.
-fn is_workloads_session(name: &str) -> bool {
-    let is_hex = |id: &str| id.bytes().all(|b| b.is_ascii_hexdigit());
-    name.strip_prefix("i-").is_some_and(|id| id.len() >= 8 && is_hex(id))
-        || name.len() == 32 && is_hex(name)
-        || name.starts_with("AWSCodeBuild-")
-        || name == "GlueJobRunnerSession"
-}
-
-/// Whether a user's or a role session's facts agree, as far as they are given. AWS writes them all from one; where they differ,
-/// nobody can say who called, and so nobody is given anything.
-fn agrees(identity: &UserIdentity, arn: Option<&Arn>) -> bool {
-    let is_same = |one: Option<&str>, other: Option<&str>| one.is_none() || other.is_none() || one == other;
-    let account = identity.account_id.as_deref();
-    let in_account = |arn: &Arn| is_same(Some(arn.account), account);
-    let (id, session_of_id) = match identity.principal_id.as_deref().map(|id| id.split_once(':').unwrap_or((id, ""))) {
-        Some((id, session)) => (Some(id), Some(session).filter(|session| !session.is_empty())),
-        None => (None, None),
-    };
-    match identity.kind.as_deref() {
-        Some("IAMUser") => {
-            let is_user = arn.is_none_or(|arn| {
-                arn.service == "iam"
-                    && in_account(arn)
-                    && arn.entity().is_some_and(|(kind, _, name)| {
-                        kind == "user" && is_same(Some(name), identity.user_name.as_deref())
-                    })
-            });
-            is_user && id.is_none_or(|id| id.starts_with("AIDA"))
-        }
-        Some("AssumedRole" | "Role") => {
-            let mut session = arn.into_iter().flat_map(|arn| arn.resource.splitn(3, '/'));
-            let (kind, role, session) = (session.next(), session.next(), session.next());
-            let is_session =
-                arn.is_none_or(|arn| arn.service == "sts" && in_account(arn) && kind == Some("assumed-role"));
-            let issuer = identity.session_context.as_ref().and_then(|context| context.session_issuer.as_ref());
-            let is_issuer = issuer.is_none_or(|issuer| {
-                let its = issuer.arn.as_deref().and_then(Arn::parse);
-                let its_role = its.as_ref().and_then(Arn::entity);
-                is_same(issuer.kind.as_deref(), Some("Role"))
-                    && is_same(issuer.account_id.as_deref(), account)
-                    && is_same(issuer.principal_id.as_deref(), id)
-                    && is_same(issuer.user_name.as_deref(), role)
-                    && its.as_ref().is_none_or(|its| {
-                        in_account(its)
-                            && arn.is_none_or(|arn| (arn.partition, arn.account) == (its.partition, its.account))
-                    })
-                    && its_role.is_none_or(|(kind, _, name)| kind == "role" && is_same(role, Some(name)))
-            });
-            is_session && is_issuer && is_same(session_of_id, session) && id.is_none_or(|id| id.starts_with("AROA"))
-        }
-        _ => true,
-    }
 }
 
 #[cfg(test)]
