@@ -36,6 +36,9 @@ const FIXED: &[&str] = &[
     "AWSLogs",
     // Everything that CloudTrail writes of one account: its log, digest and Insights files.
     "CloudTrail*",
+    // An organization's part of a bucket or a log group: no record holds its id.
+    "o-*",
+    "o-*_*",
     "aws-service-role",
     // AWS's policies for CloudTrail.
     "AWSCloudTrail_ReadOnlyAccess",

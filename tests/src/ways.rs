@@ -39,17 +39,31 @@ pub fn complaints(notice: &Notice<'_>) -> Vec<String> {
         must(subject.starts_with(|c: char| c.is_ascii_alphabetic()), "SNS's subject begins with a letter");
         must(publish.message.len() <= 250_000, "SNS's message is too long");
         let protocols: Option<Value> = serde_json::from_str(&publish.message).ok();
-        must(protocols.is_some_and(|protocols| protocols["default"].is_string()), "SNS's message has no default");
+        let protocols = protocols.unwrap_or_default();
+        must(protocols["default"].is_string(), "SNS's message has no default");
+        // Each of them is printed as it is by somebody: a mail program, a queue's reader.
+        let texts = protocols.as_object().into_iter().flatten().filter_map(|(_, text)| text.as_str());
+        must(!texts.flat_map(str::chars).any(|c| c != '\n' && moves(c)), "SNS tells what is not seen");
         must(publish.attributes.iter().all(|(_, value)| !value.is_empty()), "an empty attribute");
     }
     found
 }
 
-/// A character that nobody sees and that somebody's screen obeys.
+/// A character that nobody sees, or that somebody's screen obeys: Unicode's controls, format characters and joiners as far as names
+/// have been forged with them.
 fn moves(character: char) -> bool {
-    character.is_control()
-        || ('\u{202a}'..='\u{202e}').contains(&character)
-        || ('\u{2066}'..='\u{2069}').contains(&character)
+    const UNSEEN: [std::ops::RangeInclusive<char>; 9] = [
+        '\u{ad}'..='\u{ad}',
+        '\u{61c}'..='\u{61c}',
+        '\u{180e}'..='\u{180e}',
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{feff}'..='\u{feff}',
+        '\u{1d173}'..='\u{1d17a}',
+        '\u{e0000}'..='\u{e007f}',
+    ];
+    character.is_control() || UNSEEN.iter().any(|unseen| unseen.contains(&character))
 }
 
 /// The texts that Slack reads as markup.

@@ -387,7 +387,7 @@ fn all_combinations(out: &mut String) {
                 for scenario in SCENARIOS {
                     for service in SERVICES {
                         for &(policy_type, effect, wording) in &causes {
-                            for flags in 0..8_u8 {
+                            for flags in 0..16_u8 {
                                 let is = |bit: u8| flags & bit != 0;
                                 let facts = Facts {
                                     refusal,
@@ -402,6 +402,7 @@ fn all_combinations(out: &mut String) {
                                     is_quarantine: is(1),
                                     is_self_grant: is(2),
                                     is_operated_by_member: is(4),
+                                    may_harm_the_log: is(8),
                                 };
                                 // A topic of CloudTrail's own errors is theirs alone.
                                 if refusal.is_delivery() != (scenario == Scenario::Delivery) {

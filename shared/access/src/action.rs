@@ -150,7 +150,8 @@ pub fn companion_risk(action: &str) -> Option<Risk> {
 const HARMLESS: &[(&str, &[&str])] = &[
     ("s3", &["Get*", "Head*", "List*", "CreateBucket", "RestoreObject"]),
     ("kms", &["Describe*", "Get*", "List*", "Decrypt", "Encrypt", "GenerateDataKey*", "CreateKey", "CreateAlias"]),
-    ("sns", &["Get*", "List*", "CreateTopic", "Publish"]),
+    // Whoever may publish can tell every reader of the topic of files that CloudTrail never wrote.
+    ("sns", &["Get*", "List*", "CreateTopic"]),
     (
         "logs",
         &[

@@ -311,10 +311,13 @@ fn remember(names: &mut Vec<String>, name: Option<&str>) {
     }
 }
 
-/// Names a denial for counting it once: from CloudTrail's `eventID`, or, where there is none, from the whole record.
+/// Names a denial for counting it once: by the request that AWS numbered, since a late or corrected record of it has another `eventID`; else
+/// by that, or, where there is neither, by the whole record.
 pub fn event_key(record: &Record) -> String {
     let whole;
-    let text = match record.event_id.as_deref() {
+    let is_id = |id: &&str| !id.is_empty();
+    let request = record.request_id.as_deref().filter(is_id);
+    let text = match request.or(record.event_id.as_deref().filter(is_id)) {
         Some(id) => id,
         None => {
             whole = serde_json::to_string(record).unwrap_or_default();

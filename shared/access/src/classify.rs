@@ -5,6 +5,7 @@
 //! is printed by the matrix test, so that a change of one arm shows as a change in the golden file.
 
 use crate::{
+    action,
     arn::Arn,
     denial::{Denial, Refusal, Wording},
     diagnosis::{Effect, PolicyType, Response, Risk, Scenario},
@@ -32,6 +33,8 @@ pub struct Facts {
     pub is_self_grant: bool,
     /// CloudTrail said that only the organization may.
     pub is_operated_by_member: bool,
+    /// The action is another service's, and neither reading a log nor setting a trail up takes it.
+    pub may_harm_the_log: bool,
 }
 
 impl Facts {
@@ -50,6 +53,7 @@ impl Facts {
             is_quarantine: denial.cause.policy_arn.as_deref().is_some_and(is_quarantine),
             is_self_grant: scope::is_self_grant(denial),
             is_operated_by_member: scope::is_operated_by_member(denial),
+            may_harm_the_log: denial.action.as_deref().is_some_and(action::may_harm_the_log),
         }
     }
 }
@@ -126,6 +130,7 @@ rules! {
     Key = "CT206", SuggestFix, "a permission on the trail's key is missing";
     Topic = "CT207", SuggestFix, "a permission on the trail's topic is missing";
     OtherService = "CT208", SuggestFix, "a permission of another service is missing";
+    StoredLog = "CT209", SuggestFix, "this changes or removes what keeps the log, or who may reach it";
     Dependency = "CT210", SuggestFix, "permissions that an organization's trail needs are missing";
     ServiceLinkedRole = "CT211", SuggestFix, "the caller may not see or make CloudTrail's service-linked role";
 
@@ -179,6 +184,8 @@ pub fn classify(facts: &Facts) -> Rule {
         Refusal::NotManagementAccount => Rule::ManagementOnly,
         Refusal::TrustedAccessOff => Rule::TrustedAccess,
         Refusal::ChannelPermissions => Rule::ChannelPolicy,
+        // Not a permission that somebody lacks: what a log has to be kept safe from, whichever policy kept it safe.
+        Refusal::AccessDenied | Refusal::VpcEndpoint if facts.may_harm_the_log => Rule::StoredLog,
         Refusal::AccessDenied | Refusal::VpcEndpoint => match facts.scenario {
             // What somebody's ceiling stops is mended there or not at all, whoever called: no role is built around it.
             Scenario::AllowOthers | Scenario::OutsideAccount if is_named_ceiling(facts) => by_cause(facts),

@@ -106,7 +106,7 @@ impl Commands {
 /// CloudFormation attaches a managed policy only to what the same template makes, so it can't say this.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html>
 fn attach_managed_policy(remedy: &Remedy, named: NamedPolicy, wanted: Wanted) -> Option<Commands> {
-    let entity = Entity::editable(&remedy.target)?;
+    let entity = Entity::editable(remedy)?;
     let NamedPolicy::Iam { arn, .. } = named else { return None };
     Some(Commands {
         aws_cli: Some(shell::attach(entity, arn)),
@@ -116,7 +116,7 @@ fn attach_managed_policy(remedy: &Remedy, named: NamedPolicy, wanted: Wanted) ->
 }
 
 fn put_inline_policy(remedy: &Remedy, wanted: Wanted) -> Option<Commands> {
-    let entity = Entity::editable(&remedy.target)?;
+    let entity = Entity::editable(remedy)?;
     let policy = remedy.policy.as_ref().filter(|policy| grants_to_holder(policy))?;
     let name = inline_policy_name(policy);
     Some(Commands {
@@ -151,7 +151,7 @@ fn is_whole_role(policy: &PolicyDocument) -> bool {
 }
 
 fn create_role(remedy: &Remedy, wanted: Wanted) -> Option<Commands> {
-    let role = Entity::editable(&remedy.target).filter(|entity| entity.kind == EntityKind::Role)?;
+    let role = Entity::editable(remedy).filter(|entity| entity.kind == EntityKind::Role)?;
     let (trust, permissions): (Vec<_>, Vec<_>) =
         remedy.policy.as_ref()?.statements.iter().partition(|statement| statement.trustee.is_some());
     let is_whole = !trust.is_empty()
@@ -216,7 +216,7 @@ fn document_to_look_at(remedy: &Remedy, named: Option<NamedPolicy>) -> Option<St
     let organization = |filter| subject::account(remedy).map(|account| look::organization_policies(account, filter));
     match (remedy.kind, target.kind) {
         (RemedyKind::ChangePermissionsBoundary, TargetKind::User | TargetKind::Role) => {
-            Entity::of(target).map(look::boundary)
+            Entity::of(remedy).map(look::boundary)
         }
         (RemedyKind::ChangeServiceControlPolicy, _) => organization("SERVICE_CONTROL_POLICY"),
         (RemedyKind::ChangeResourceControlPolicy, _) => organization("RESOURCE_CONTROL_POLICY"),
@@ -231,7 +231,7 @@ fn document_to_look_at(remedy: &Remedy, named: Option<NamedPolicy>) -> Option<St
         (
             RemedyKind::RemoveExplicitDeny,
             TargetKind::User | TargetKind::Role | TargetKind::LogRole | TargetKind::Group,
-        ) => Entity::of(target).map(look::policies),
+        ) => Entity::of(remedy).map(look::policies),
         (RemedyKind::RemoveExplicitDeny, TargetKind::PermissionSet) => {
             subject::permission_set(target).map(look::permission_set)
         }

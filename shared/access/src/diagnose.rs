@@ -11,6 +11,7 @@ use crate::{
     notice::Call,
     principal::{Principal, PrincipalKind},
     propose::{Proposal, propose},
+    request,
     simulation::Verdict,
 };
 
@@ -139,6 +140,7 @@ impl Diagnosed {
             error_message: record.error_message.clone(),
             vpc_endpoint_id: record.vpc_endpoint_id.clone(),
             request_id: record.request_id.clone(),
+            settings: request::settings(record),
         }
     }
 }
@@ -223,6 +225,7 @@ fn documentation(rule: Rule, scenario: Scenario) -> &'static str {
         Rule::OtherAccount | Rule::NotYetASession | Rule::Anonymous => {
             "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-sharing-logs.html"
         }
+        Rule::StoredLog => "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/best-practices-security.html",
         Rule::Quarantine => "https://docs.aws.amazon.com/IAM/latest/UserGuide/security-iam-awsmanpol.html",
         Rule::IdentityDeny
         | Rule::Boundary

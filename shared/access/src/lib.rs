@@ -33,6 +33,7 @@ pub mod policy_document;
 pub mod principal;
 pub mod propose;
 pub mod reconcile;
+pub mod request;
 pub mod scope;
 pub mod simulation;
 pub mod triage;

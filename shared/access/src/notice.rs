@@ -7,8 +7,8 @@
 
 pub use escape::is_hidden;
 
-use crate::diagnosis::Diagnosis;
 pub use crate::grant::GrantMode;
+use crate::{diagnosis::Diagnosis, request};
 
 mod advice;
 mod escape;
@@ -54,6 +54,8 @@ pub struct Call {
     pub vpc_endpoint_id: Option<String>,
     /// AWS's id of the request.
     pub request_id: Option<String>,
+    /// What the request would have set.
+    pub settings: Vec<request::Setting>,
 }
 
 /// What is known of the case beyond its first denial.

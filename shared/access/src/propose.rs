@@ -54,8 +54,8 @@ pub fn propose(proposal: &Proposal) -> Vec<Remedy> {
         // calls belong: of a stranger's attempt on a trail of ours, that would be telling how to carry it out.
         Rule::Tampering if scope::is_operated_by_member(denial) => vec![ceilings::use_home(denial)],
         Rule::Tampering | Rule::Quarantine | Rule::SelfGrant => Vec::new(),
-        // Nor is anybody told how to allow what the log has to be kept safe from, whichever policy kept it safe.
-        _ if denial.action.as_deref().is_some_and(action::may_harm_the_log) => Vec::new(),
+        // Nor is anybody told how to allow what the log has to be kept safe from.
+        Rule::StoredLog => Vec::new(),
         Rule::NoIdentityAllow
         | Rule::NoPermissionSetAllow
         | Rule::NoFederatedAllow
@@ -164,6 +164,10 @@ fn partition(denial: &Denial) -> &str {
 /// What the caller's own permissions hang on, and whom a change there reaches.
 fn callers_target(denial: &Denial) -> (Target, Reach) {
     let principal = &denial.caller.principal;
+    // Somebody of this name may be here, too, and is somebody else.
+    if let Some(account) = callers_own_account(denial) {
+        return (Target { kind: TargetKind::Account, name: account.to_owned(), arn: None }, Reach::OtherAccount);
+    }
     let name = principal.name.clone().filter(|name| is_iam_name(name));
     match (principal.kind, name) {
         (PrincipalKind::IamUser, Some(name)) => {
@@ -184,6 +188,14 @@ fn callers_target(denial: &Denial) -> (Target, Reach) {
         },
         _ => (account_target(denial), Reach::EveryoneUnderPolicy),
     }
+}
+
+/// The caller's account, where that is another one than the call's, by either of the places where a record says it.
+fn callers_own_account(denial: &Denial) -> Option<&str> {
+    let principal = &denial.caller.principal;
+    let here = denial.place.account_id.as_deref()?;
+    let in_arn = principal.arn.as_deref().and_then(Arn::parse).and_then(|arn| arn.account_id());
+    [principal.account_id.as_deref(), in_arn].into_iter().flatten().find(|account| *account != here)
 }
 
 /// How the caller is given an inline policy. The roles of Identity Center take none of their own.

@@ -74,9 +74,12 @@ pub fn is_in_scope(denial: &Denial, guardrails: &Guardrails, has_open_case: bool
     match Service::of(denial) {
         // A bare text without an action is CloudTrail's only if its error is: "Access Denied" alone may be anybody's.
         Service::CloudTrail => is_bare && (denial.refusal != Refusal::AccessDenied || is_operated_by_member(denial)),
-        // The page shows the sentence alone; a record of it always has the event source of the service that wanted the role.
+        // The page shows the sentence alone. A record of it has the event source of the service that wanted the role: what is handed to
+        // another service than CloudTrail is that service's business, whatever the role is called.
         Service::PassRole => {
-            is_bare && arn.is_none() || is_trail_resource || arn.as_ref().is_some_and(names_cloudtrail_role)
+            let is_anothers = record.event_source.as_deref().is_some_and(|source| source != "iam.amazonaws.com");
+            is_bare && arn.is_none()
+                || !is_anothers && (is_trail_resource || arn.as_ref().is_some_and(names_cloudtrail_role))
         }
         Service::S3 => {
             is_trail_resource
@@ -180,18 +183,20 @@ pub fn entity_named(denial: &Denial) -> Option<(&str, &str)> {
 pub fn is_self_grant(denial: &Denial) -> bool {
     let Some((kind, name)) = entity_named(denial).filter(|_| is_policy_writing(denial)) else { return false };
     let principal = &denial.caller.principal;
-    let own_kind = match principal.kind {
-        PrincipalKind::IamUser => "user",
-        PrincipalKind::RoleSession | PrincipalKind::SsoSession | PrincipalKind::ServiceLinkedRole => "role",
+    let (own_kind, own) = match principal.kind {
+        PrincipalKind::IamUser => ("user", principal.name.as_deref()),
+        PrincipalKind::RoleSession | PrincipalKind::SsoSession | PrincipalKind::ServiceLinkedRole => {
+            ("role", principal.name.as_deref())
+        }
+        // GetFederationToken names a session as its maker likes; it has its maker's permissions and no others.
+        PrincipalKind::FederatedUser => ("user", denial.caller.issuer.as_deref()),
         _ => return false,
     };
     // Another account's alice is somebody else. IAM names entities of the account that is asked.
     let named_in =
         denial.resource_arn().and_then(|arn| arn.account_id().map(str::to_owned)).or(denial.place.account_id.clone());
     // IAM's names are unique without regard to case.
-    named_in == principal.account_id
-        && own_kind == kind
-        && principal.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
+    named_in == principal.account_id && own_kind == kind && own.is_some_and(|own| own.eq_ignore_ascii_case(name))
 }
 
 /// A read of what CloudTrail has written.

@@ -178,6 +178,33 @@ fn a_managed_policy_is_attached_to_its_entity() {
     }
 }
 
+/// Every account may have an alice: what is pasted where other credentials lie around changes nobody.
+#[test]
+fn nothing_is_changed_in_another_account() {
+    let of = |kind, target| remedy(kind, target, "alice", None);
+    let role = Some("arn:aws:iam::444455556666:role/alice");
+    for remedy in [
+        of(RemedyKind::AttachManagedPolicy, TargetKind::User).arn(READ_ONLY),
+        of(RemedyKind::PutInlinePolicy, TargetKind::Group).policy(vec![own("A", "cloudtrail:GetTrail", "*")]),
+        of(RemedyKind::CreateCrossAccountRole, TargetKind::Role).policy(vec![trust()]),
+        of(RemedyKind::ChangeTrustPolicy, TargetKind::Role).policy(vec![trust()]),
+        of(RemedyKind::UpdateLogRole, TargetKind::LogRole).policy(vec![own("Put", "logs:PutLogEvents", "*")]),
+    ] {
+        for stage in
+            [Stage::new().in_account("444455556666"), Stage::new().in_account(""), Stage::new().in_account("None")]
+        {
+            let subshell = cli(&remedy);
+            let output = stage.shell("sh", &format!("if {}\nthen echo done; fi", subshell.trim_end()));
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{:?}", remedy.kind);
+            assert_eq!(stage.recorded(), Vec::<Vec<String>>::new(), "{:?}", remedy.kind);
+        }
+    }
+    // Whose it is its own ARN says best.
+    let theirs = remedy(RemedyKind::AttachManagedPolicy, TargetKind::Role, "alice", role).arn(READ_ONLY);
+    assert_eq!(Stage::new().in_account("444455556666").calls(&cli(&theirs)).len(), 1);
+    assert!(!Stage::new().shell("sh", &cli(&theirs)).status.success());
+}
+
 #[test]
 fn a_name_that_looks_like_an_option_stays_a_name() {
     let remedy = remedy(RemedyKind::AttachManagedPolicy, TargetKind::User, "--debug", None).arn(READ_ONLY);

@@ -212,3 +212,104 @@ fn nobody_is_told_where_an_attack_belongs() {
         "response: raise-alarm; kinds: none",
     )]);
 }
+
+#[test]
+fn what_is_missing_on_our_side_is_said_first() {
+    let role = "arn:aws:iam::444455556666:role/CloudTrailReader";
+    let store = STORE.replace(HERE, THERE);
+    let channel = CHANNEL.replace(HERE, THERE);
+    check([
+        (
+            "no policy of ours lets our caller assume their role",
+            refused_there("sts:AssumeRole", role, "identity-based policy"),
+            "kinds: put-inline-policy, change-trust-policy; targets: user alice, account 444455556666; why: half",
+        ),
+        (
+            "their role's trust does not let our caller in",
+            refused_there("sts:AssumeRole", role, "resource-based policy"),
+            "kinds: change-trust-policy; targets: account 444455556666",
+        ),
+        (
+            "their event data store",
+            denied(user("alice"), "cloudtrail:StartQuery", &store, ""),
+            "kinds: put-resource-policy; targets: account 444455556666",
+        ),
+        (
+            "their channel",
+            denied(user("alice"), "cloudtrail-data:PutAuditEvents", &channel, ""),
+            "kinds: put-resource-policy; targets: account 444455556666",
+        ),
+    ]);
+}
+
+/// Refused in the service whose action it is.
+fn refused_there(action: &str, resource: &str, kind: &str) -> Value {
+    refused(user("alice"), action, &missing(&user("alice"), action, resource, kind))
+}
+
+/// Our account may have a user or a role of the same name.
+#[test]
+fn a_stranger_is_not_our_user_of_that_name() {
+    let file = "\"arn:aws:s3:::amzn-s3-demo-bucket/AWSLogs/111122223333/CloudTrail/eu-west-1/2026/x.json.gz\"";
+    let mallory = || user_of(THERE, "alice");
+    let said_to_be_ours = with(mallory(), "/accountId", HERE);
+    for identity in [mallory(), said_to_be_ours] {
+        for (action, resource) in [(READ, TRAIL), ("s3:GetObject", file), ("cloudtrail:DescribeTrails", "*")] {
+            for kind in ["identity-based policy", "permissions boundary", "session policy", "resource-based policy"] {
+                let diagnosis =
+                    diagnosed(&refused(identity.clone(), action, &missing(&identity, action, resource, kind)));
+                for remedy in remedies(&diagnosis) {
+                    assert_ne!(remedy["target"]["kind"], "user", "{action} {kind}: {diagnosis:#}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn who_is_let_in_sends_what_only_this_role_asks_for() {
+    let trust = |account: &str, trail: &str| {
+        let mallory = user_of(account, "mallory");
+        let diagnosis = diagnosed(&lacking(mallory, READ, trail));
+        diagnosis["remedies"][0]["policy"]["Statement"][0].clone()
+    };
+    let id = |statement: &Value| statement["Condition"]["StringEquals"]["sts:ExternalId"].as_str().unwrap().to_owned();
+    let first = trust(THERE, TRAIL);
+    assert_eq!(first["Action"], "sts:AssumeRole");
+    // https://docs.aws.amazon.com/IAM/latest/APIReference/API_AssumeRole.html: 2 to 1,224 of these.
+    assert!(id(&first).len() > 20 && id(&first).bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{first}");
+    assert_eq!(first, trust(THERE, TRAIL));
+    assert_ne!(id(&first), id(&trust(MANAGEMENT, TRAIL)));
+    assert_ne!(id(&first), id(&trust(THERE, "arn:aws:cloudtrail:eu-west-1:111122223333:trail/Another")));
+}
+
+#[test]
+fn nobody_is_told_to_give_a_policy_to_an_account() {
+    let nameless = json!({
+        "type": "AssumedRole", "principalId": "111122223333:bob", "arn": "arn:aws:sts::111122223333:assumed-root",
+        "accountId": HERE,
+    });
+    check([(
+        "a root session",
+        lacking(nameless, "cloudtrail:DescribeTrails", "*"),
+        "kinds: put-inline-policy; why: find the caller first",
+    )]);
+}
+
+#[test]
+fn what_could_harm_the_stored_log_has_a_rule_of_its_own() {
+    let file = "\"arn:aws:s3:::amzn-s3-demo-bucket/AWSLogs/111122223333/CloudTrail/eu-west-1/2026/x.json.gz\"";
+    let topic = "arn:aws:sns:eu-west-1:111122223333:trail-topic";
+    let through = |record: Value| with(record, "/userIdentity/invokedBy", "cloudtrail.amazonaws.com");
+    for kind in ["identity-based policy", "service control policy", "resource-based policy", "permissions boundary"] {
+        let by = |action: &str, resource: &str| {
+            refused(user("alice"), action, &missing(&user("alice"), action, resource, kind))
+        };
+        check([
+            ("a log file is deleted", by("s3:DeleteObject", file), "rule: CT209; response: suggest-fix; kinds: none"),
+            ("a log file is overwritten", by("s3:PutObject", file), "rule: CT209; kinds: none"),
+            // Whoever may publish can tell the readers of a trail of files that it never wrote.
+            ("a delivery is made up", through(by("sns:Publish", topic)), "rule: CT209; kinds: none"),
+        ]);
+    }
+}

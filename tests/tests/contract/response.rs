@@ -135,6 +135,16 @@ fn who_helps_themselves() {
             "response: raise-alarm",
         ),
         (
+            "a session of GetFederationToken to the user who made it",
+            attach(federated("jane"), "iam:AttachUserPolicy", "userName", "broker"),
+            "response: raise-alarm; rule: CT903",
+        ),
+        (
+            "such a session to a user of its own name",
+            attach(federated("jane"), "iam:AttachUserPolicy", "userName", "jane"),
+            "response: suggest-fix; rule: CT301",
+        ),
+        (
             "a user to somebody else",
             attach(user("alice"), "iam:AttachUserPolicy", "userName", "bob"),
             "response: suggest-fix; rule: CT301",

@@ -102,6 +102,20 @@ fn pass_role() {
         ),
         ("not inside another service's", inside("ec2:RunInstances"), "response: ignore"),
         (
+            "nor there, whatever the role is called",
+            refused(
+                user("alice"),
+                "ec2:RunInstances",
+                &missing(
+                    &user("alice"),
+                    pass,
+                    "arn:aws:iam::111122223333:role/CloudTrail-admin",
+                    "identity-based policy",
+                ),
+            ),
+            "response: ignore",
+        ),
+        (
             "for CloudTrail, by the role's name",
             elsewhere(pass, "arn:aws:iam::111122223333:role/CloudTrail_CloudWatchLogs_Role"),
             "response: suggest-fix; scenario: integration",

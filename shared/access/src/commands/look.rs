@@ -37,7 +37,7 @@ pub(super) fn managed_policy(arn: &str) -> String {
 pub(super) fn boundary(entity: Entity) -> String {
     let mut out = String::with_capacity(512);
     out.push_str("(\n  set -eu\n  boundary=$(");
-    out.push_str(&start_iam("get-", entity, ""));
+    start_iam(&mut out, "get-", entity, "");
     out.push_str(" --query ");
     out.push_str(entity.kind.title());
     out.push_str(
@@ -52,9 +52,10 @@ pub(super) fn boundary(entity: Entity) -> String {
 
 /// Lists every policy of an entity, and a user's groups.
 pub(super) fn policies(entity: Entity) -> String {
-    let mut out = start_iam("list-", entity, "-policies");
+    let mut out = String::with_capacity(512);
+    start_iam(&mut out, "list-", entity, "-policies");
     out.push('\n');
-    out.push_str(&start_iam("list-attached-", entity, "-policies"));
+    start_iam(&mut out, "list-attached-", entity, "-policies");
     out.push('\n');
     if entity.kind == EntityKind::User {
         out.push_str("aws iam list-groups-for-user");

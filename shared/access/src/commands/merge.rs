@@ -5,7 +5,7 @@
 //! was stays in a file.
 
 use super::{
-    shell::{OPEN, option, push_quoted, region},
+    shell::{OPEN, open_for, option, push_quoted, region},
     subject::Holder,
     text::{Notation, Tree, statements},
 };
@@ -60,6 +60,11 @@ const PROVISION: &str = r#"  aws sso-admin provision-permission-set --instance-a
 /// Reads the document that is there, adds to it, writes it back. Whatever fails, nothing is written after it.
 pub(super) fn document(holder: &Holder, add: &[Statement]) -> String {
     let mut out = String::with_capacity(2048);
+    match holder {
+        Holder::Trust(role) => open_for(&mut out, *role),
+        // All others are named by an ARN, or by a name that nobody else has.
+        _ => out.push_str(OPEN),
+    }
     start(&mut out, add);
     resolve(&mut out, holder);
     // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicy.html
@@ -97,6 +102,7 @@ pub(super) fn document(holder: &Holder, add: &[Statement]) -> String {
 /// <https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_PutInlinePolicyToPermissionSet.html>
 pub(super) fn permission_set(name: &str, add: &[Statement]) -> String {
     let mut out = String::with_capacity(4096);
+    out.push_str(OPEN);
     start(&mut out, add);
     find_permission_set(&mut out, name);
     out.push_str(
@@ -131,7 +137,6 @@ pub(super) fn attach_to_permission_set(name: &str, policy_arn: &str) -> String {
 }
 
 fn start(out: &mut String, add: &[Statement]) {
-    out.push_str(OPEN);
     out.push_str("  add=");
     let mut json = String::with_capacity(1024);
     statements(&mut Tree::new(&mut json, Notation::Json, 1), add);
@@ -206,7 +211,7 @@ pub(super) fn read(out: &mut String, holder: &Holder) {
         }
         Holder::Trust(role) => {
             out.push_str("aws iam get-role");
-            option(out, "--role-name", role);
+            option(out, "--role-name", role.name);
             out.push_str(" --query Role.AssumeRolePolicyDocument --output json");
         }
     }
@@ -240,7 +245,7 @@ fn write(out: &mut String, holder: &Holder) {
         }
         Holder::Trust(role) => {
             out.push_str("aws iam update-assume-role-policy");
-            option(out, "--role-name", role);
+            option(out, "--role-name", role.name);
             out.push_str(" --policy-document");
         }
     }

@@ -14,27 +14,46 @@ use crate::policy_document::Statement;
 /// What every subshell begins with. An empty `AWS_PAGER` keeps version 2 of the CLI from opening `less` in between.
 pub(super) const OPEN: &str = "(\n  set -eu\n  export AWS_PAGER=''\n";
 
+/// The beginning of what changes a user, a role or a group. Every account may have one of that name, so nothing is changed unless the
+/// credentials are the right account's.
+pub(super) fn open_for(out: &mut String, entity: Entity) {
+    out.push_str(OPEN);
+    if let Some(account) = entity.account {
+        out.push_str(
+            "  account=$(aws sts get-caller-identity --query Account --output text) || exit\n  [ \"$account\" = ",
+        );
+        push_quoted(out, account);
+        out.push_str(" ] || { echo \"This is account $account.\" >&2; exit 1; }\n");
+    }
+}
+
 /// `iam attach-…-policy`.
 pub(super) fn attach(entity: Entity, policy_arn: &str) -> String {
-    let mut out = start_iam("attach-", entity, "-policy");
+    let mut out = String::with_capacity(512);
+    open_for(&mut out, entity);
+    out.push_str("  ");
+    start_iam(&mut out, "attach-", entity, "-policy");
     option(&mut out, "--policy-arn", policy_arn);
-    out.push('\n');
+    out.push_str("\n)\n");
     out
 }
 
 /// `iam put-…-policy`.
 pub(super) fn put_inline(entity: Entity, name: &str, statements: &[Statement]) -> String {
-    let mut out = start_iam("put-", entity, "-policy");
+    let mut out = String::with_capacity(1024);
+    open_for(&mut out, entity);
+    out.push_str("  ");
+    start_iam(&mut out, "put-", entity, "-policy");
     option(&mut out, "--policy-name", name);
-    document(&mut out, "--policy-document", 0, statements);
-    out.push('\n');
+    document(&mut out, "--policy-document", 1, statements);
+    out.push_str("\n)\n");
     out
 }
 
 /// A new role. Where the name is taken, nothing happens: the role is then somebody's.
 pub(super) fn create_role(role: Entity, trust: &[&Statement], name: &str, permissions: &[&Statement]) -> String {
     let mut out = String::with_capacity(2048);
-    out.push_str(OPEN);
+    open_for(&mut out, role);
     out.push_str("  aws iam create-role");
     option(&mut out, "--role-name", role.name);
     document(&mut out, "--assume-role-policy-document", 1, trust.iter().copied());
@@ -56,9 +75,8 @@ pub(super) fn service_linked_role() -> String {
     "aws iam create-service-linked-role --aws-service-name 'cloudtrail.amazonaws.com'\n".to_owned()
 }
 
-pub(super) fn start_iam(verb: &str, entity: Entity, noun: &str) -> String {
+pub(super) fn start_iam(out: &mut String, verb: &str, entity: Entity, noun: &str) {
     let word = entity.kind.word();
-    let mut out = String::with_capacity(1024);
     for part in ["aws iam ", verb, word, noun] {
         out.push_str(part);
     }
@@ -67,8 +85,7 @@ pub(super) fn start_iam(verb: &str, entity: Entity, noun: &str) -> String {
         EntityKind::Role => "--role-name",
         EntityKind::Group => "--group-name",
     };
-    option(&mut out, option_name, entity.name);
-    out
+    option(out, option_name, entity.name);
 }
 
 pub(super) fn region(out: &mut String, region: Option<&str>) {

@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct Entity<'a> {
     pub(super) kind: EntityKind,
     pub(super) name: &'a str,
+    /// Whose it is, as its ARN says, else the call's account.
+    pub(super) account: Option<&'a str>,
 }
 
 /// The kinds of entity that hold policies.
@@ -47,7 +49,8 @@ impl EntityKind {
 
 impl<'a> Entity<'a> {
     /// The remedy's target, if it is an entity.
-    pub(super) fn of(target: &'a Target) -> Option<Self> {
+    pub(super) fn of(remedy: &'a Remedy) -> Option<Self> {
+        let target = &remedy.target;
         let kind = match target.kind {
             TargetKind::User => EntityKind::User,
             TargetKind::Role | TargetKind::LogRole => EntityKind::Role,
@@ -62,14 +65,17 @@ impl<'a> Entity<'a> {
         };
         let is_legal =
             is_iam_name(&target.name) && target.name.len() <= limit && target.arn.as_deref().is_none_or(is_named_so);
-        is_legal.then_some(Self { kind, name: &target.name })
+        let in_arn = target.arn.as_deref().and_then(Arn::parse).and_then(|arn| arn.account_id());
+        let account = in_arn.or(remedy.place.account_id.as_deref());
+        is_legal.then_some(Self { kind, name: &target.name, account })
     }
 
     /// The same, unless AWS lets nobody but itself change it: roles of services and of Identity Center.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html>
-    pub(super) fn editable(target: &'a Target) -> Option<Self> {
+    pub(super) fn editable(remedy: &'a Remedy) -> Option<Self> {
+        let target = &remedy.target;
         let path_is_aws = |arn: &str| arn.contains(":role/aws-service-role/") || arn.contains(":role/aws-reserved/");
-        Self::of(target).filter(|entity| {
+        Self::of(remedy).filter(|entity| {
             entity.kind != EntityKind::Role
                 || !(entity.name.starts_with("AWSReservedSSO_")
                     || entity.name.starts_with("AWSServiceRoleFor")
@@ -90,7 +96,7 @@ pub(super) enum Holder<'a> {
     /// An event data store, a channel or a dashboard, by ARN.
     CloudTrail(Cow<'a, str>),
     /// A role, for its trust policy.
-    Trust(&'a str),
+    Trust(Entity<'a>),
 }
 
 impl<'a> Holder<'a> {
@@ -106,7 +112,7 @@ impl<'a> Holder<'a> {
             }
             TargetKind::Channel => arn(target, place, "cloudtrail", "channel/", is_plain_id).map(Self::CloudTrail),
             TargetKind::Dashboard => arn(target, place, "cloudtrail", "dashboard/", is_plain_id).map(Self::CloudTrail),
-            TargetKind::Role | TargetKind::LogRole => Entity::editable(target).map(|role| Self::Trust(role.name)),
+            TargetKind::Role | TargetKind::LogRole => Entity::editable(remedy).map(Self::Trust),
             _ => None,
         }
     }
@@ -120,7 +126,7 @@ pub(super) fn is_legal(remedy: &Remedy) -> bool {
         && target.arn.as_deref().is_none_or(|arn| Arn::parse(arn).is_some())
         && match target.kind {
             TargetKind::User | TargetKind::Role | TargetKind::LogRole | TargetKind::Group => {
-                Entity::of(target).is_some()
+                Entity::of(remedy).is_some()
             }
             TargetKind::PermissionSet => permission_set(target).is_some(),
             TargetKind::VpcEndpoint => vpc_endpoint(target).is_some(),

@@ -11,7 +11,7 @@ use super::{
     facts, words,
 };
 use crate::{
-    action,
+    classify::Rule,
     diagnosis::{Cause, Diagnosis, Effect, Reach, Remedy, RemedyKind, Response, TargetKind},
     grant::GrantMode,
     principal::PrincipalKind,
@@ -38,7 +38,7 @@ fn has_no_fix(diagnosis: &Diagnosis) -> bool {
 
 /// What stands in a fix's place.
 pub fn no_fix(diagnosis: &Diagnosis) -> &'static str {
-    if diagnosis.action.as_deref().is_some_and(action::may_harm_the_log) {
+    if diagnosis.rule == Rule::StoredLog {
         "None is given: neither reading the log nor setting a trail up takes this, and among what they don't take is all that \
          removes a log, overwrites it, hands it on or changes who may. If it was meant, whoever answers for the log does it, and \
          not from a notice."
@@ -176,6 +176,10 @@ pub fn caveats(notice: &Notice<'_>) -> Vec<&'static str> {
     }
     if notice.grant_mode == GrantMode::None && diagnosis.remedies.iter().any(|remedy| remedy.grantable) {
         caveats.push("With grants switched on, this one could be approved for a few hours instead.");
+    }
+    let is_own = |remedy: &Remedy| remedy.policy_arn.is_some() && remedy.policy.is_some();
+    if notice.case.is_none() && diagnosis.remedies.iter().any(is_own) {
+        caveats.push("A policy whose name begins with trailpass- is there only where Trailpass's stack is deployed.");
     }
     if diagnosis.cause.policy_type.is_some() {
         caveats.push("AWS names one kind of policy even where several refuse: after the fix, the next one may show.");

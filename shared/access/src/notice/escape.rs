@@ -100,6 +100,7 @@ pub fn is_hidden(character: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'          // isolates, blank patterns
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'          // variation selectors, byte order mark
         | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'          // interlinear marks, no characters
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'     // shorthand and musical format controls
         | '\u{e0000}'..='\u{e0fff}')                                 // tags
         || u32::from(character) & 0xfffe == 0xfffe
 }

@@ -111,6 +111,16 @@ pub fn level(diagnosis: &Diagnosis) -> String {
     }
 }
 
+/// What the request would have set, as far as a person has to see it; `None` where it says nothing of it.
+pub fn settings(notice: &Notice<'_>) -> Option<String> {
+    let settings = &notice.call.settings;
+    let mut line = String::with_capacity(if settings.is_empty() { 0 } else { 128 });
+    for (name, value) in settings {
+        let _ = write!(line, "{}{name}: {}", if line.is_empty() { "" } else { "; " }, shown(value, escape::NAME));
+    }
+    (!line.is_empty()).then_some(line)
+}
+
 /// The rule's own words as a sentence.
 pub fn rule_sentence(diagnosis: &Diagnosis) -> String {
     sentence(diagnosis.rule.title())

@@ -126,6 +126,7 @@ fn call(notice: &Notice<'_>) -> Markup {
                     Some(resource) if !resource.is_empty() => { code { (display(shown(resource, escape::ARN))) } }
                     _ => { (words::ABSENT) }
                 }
+                @if let Some(settings) = facts::settings(notice) { p.muted { "asking for " (settings) } }
             }
             dt { "Where" }
             dd {

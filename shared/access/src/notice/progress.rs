@@ -230,7 +230,7 @@ impl Outcome<'_> {
         attributes.extend(diagnosis.account_id.as_deref().filter(is_account).map(|id| ("account", id.to_owned())));
         Publish {
             subject: escape::subject(&format!("Trailpass {label}: {headline}")),
-            message: sns::ascii(&Value::Object(protocols)),
+            message: sns::ascii(&Value::Object(protocols).to_string()),
             attributes,
         }
     }

@@ -187,6 +187,10 @@ fn fields(notice: &Notice<'_>) -> Value {
         Some("*") => "no resource in particular".to_owned(),
         resource => value(resource),
     };
+    if let Some(settings) = facts::settings(notice) {
+        what.push_str("\nasking for ");
+        what.push_str(&words_of(&settings));
+    }
     json!({ "type": "section", "fields": [
         field("Who", &words_of(&facts::who(diagnosis))),
         field("From", &from),

@@ -75,7 +75,7 @@ pub fn publish(notice: &Notice<'_>, format: TopicFormat) -> Publish {
     if format == TopicFormat::AmazonQ {
         protocols.insert("https".to_owned(), Value::String(amazon_q::notification(notice).to_string()));
     }
-    Publish { subject, message: ascii(&Value::Object(protocols)), attributes }
+    Publish { subject, message: ascii(&Value::Object(protocols).to_string()), attributes }
 }
 
 impl Publish {
@@ -129,7 +129,7 @@ fn is_action(action: &str) -> bool {
 /// The diagnosis as JSON, and what had to be left out of it to stay within the limit: least needed first.
 fn document(notice: &Notice<'_>) -> (String, Option<&'static str>) {
     let Ok(mut value) = serde_json::to_value(notice.diagnosis) else { return (String::new(), Some("everything")) };
-    let whole = serde_json::to_string(notice.diagnosis).unwrap_or_default();
+    let whole = ascii(&serde_json::to_string(notice.diagnosis).unwrap_or_default());
     if escaped_length(&whole) <= DOCUMENT {
         return (whole, None);
     }
@@ -143,7 +143,7 @@ fn document(notice: &Notice<'_>) -> (String, Option<&'static str>) {
         }),
     ] {
         cut(&mut value);
-        let smaller = value.to_string();
+        let smaller = ascii(&value.to_string());
         if escaped_length(&smaller) <= DOCUMENT {
             return (smaller, Some(name));
         }
@@ -209,9 +209,9 @@ fn escaped_length(text: &str) -> usize {
 }
 
 /// JSON with every character that is not printable ASCII escaped. The content is the same; but SQS refuses some
-/// characters that SNS takes, and a subscription that refuses a message loses it.
-pub(super) fn ascii(value: &Value) -> String {
-    let json = value.to_string();
+/// characters that SNS takes, and a subscription that refuses a message loses it. And whoever prints the document as it is sees
+/// what a caller's name hides.
+pub(super) fn ascii(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + 64);
     let mut units = [0; 2];
     for character in json.chars() {

@@ -218,7 +218,7 @@ impl Storm<'_> {
         }
         Publish {
             subject: escape::subject(&format!("Trailpass {loud}: {headline}")),
-            message: sns::ascii(&Value::Object(protocols)),
+            message: sns::ascii(&Value::Object(protocols).to_string()),
             attributes,
         }
     }

@@ -108,6 +108,9 @@ fn what(page: &mut Page, notice: &Notice<'_>) {
         None | Some("") => page.more("on a resource that is not in the record"),
         Some(resource) => page.more(format_args!("on {}", shown(resource, escape::ARN))),
     }
+    if let Some(settings) = facts::settings(notice) {
+        page.more(format_args!("asking for {settings}"));
+    }
 }
 
 fn alarm(page: &mut Page, notice: &Notice<'_>) {

@@ -40,8 +40,9 @@ pub(super) fn propose(denial: &Denial, rule: Rule) -> Vec<Remedy> {
 
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html>
 fn bucket(denial: &Denial) -> Remedy {
-    let third = "; since this is an organization's trail, the policy needs the second statement once more, for \
-                 AWSLogs/ORGANIZATION-ID: the record doesn't hold that id, `aws organizations describe-organization` does";
+    let third = "; since this is an organization's trail, it also writes below AWSLogs/ORGANIZATION-ID: no record holds that id, so \
+                 `o-*` stands for it until you put in what `aws organizations describe-organization` says. Called by a delegated \
+                 administrator, the trail belongs to the management account, whose id then has to stand in aws:SourceArn";
     // Who may change a trail can point it to a bucket of their own, and then asks for nothing but this.
     let redirected = if denial.operation() == "UpdateTrail" {
         "make sure that the bucket is yours: a trail that is pointed to somebody else's is lost. "
@@ -54,12 +55,11 @@ fn bucket(denial: &Denial) -> Remedy {
         if is_organizations(denial) { third } else { "" }
     );
     let remedy = |target| by_hand(denial, RemedyKind::UpdateBucketPolicy, Reach::CloudtrailService, target, why);
-    let (Some(bucket), partition) = (bucket_name(denial), partition(denial)) else {
-        return remedy(account_target(denial));
-    };
-    let arn = format!("arn:{partition}:s3:::{bucket}");
-    let target = Target { kind: TargetKind::Bucket, name: bucket.to_owned(), arn: Some(arn.clone()) };
-    let (Some(trail), Some(account)) = (trail_arn(denial), denial.place.account_id.as_deref()) else {
+    let Some(bucket) = bucket_name(denial) else { return remedy(account_target(denial)) };
+    // A sentence by itself does not say in which partition its bucket is.
+    let arn = denial.place.partition.as_deref().map(|partition| format!("arn:{partition}:s3:::{bucket}"));
+    let target = Target { kind: TargetKind::Bucket, name: bucket.to_owned(), arn: arn.clone() };
+    let (Some(arn), Some(trail), Some(account)) = (arn, trail_arn(denial), denial.place.account_id.as_deref()) else {
         return remedy(target);
     };
     let prefix = match denial.record.parameter("s3KeyPrefix") {
@@ -67,10 +67,16 @@ fn bucket(denial: &Denial) -> Remedy {
         Some(_) => return remedy(target),
         None => String::new(),
     };
-    let check = for_cloudtrail(allow("AWSCloudTrailAclCheck20150319", &["s3:GetBucketAcl"], &arn), &trail);
-    let write = allow("AWSCloudTrailWrite20150319", &["s3:PutObject"], &format!("{arn}/{prefix}AWSLogs/{account}/*"))
-        .when("StringEquals", "s3:x-amz-acl", "bucket-owner-full-control");
-    remedy(target).with_policy(PolicyDocument { statements: vec![check, for_cloudtrail(write, &trail)] })
+    let write = |sid: &str, folder: &str| {
+        let files = allow(sid, &["s3:PutObject"], &format!("{arn}/{prefix}AWSLogs/{folder}/*"));
+        for_cloudtrail(files.when("StringEquals", "s3:x-amz-acl", "bucket-owner-full-control"), &trail)
+    };
+    let mut statements = vec![
+        for_cloudtrail(allow("AWSCloudTrailAclCheck20150319", &["s3:GetBucketAcl"], &arn), &trail),
+        write("AWSCloudTrailWrite20150319", account),
+    ];
+    statements.extend(is_organizations(denial).then(|| write("AWSCloudTrailOrganizationWrite20150319", "o-*")));
+    remedy(target).with_policy(PolicyDocument { statements })
 }
 
 /// The request is for a trail of a whole organization, whose id no record holds.
@@ -175,7 +181,8 @@ fn role(denial: &Denial, is_trust: bool) -> Remedy {
         "CloudTrail may write to CloudWatch Logs only through a role that trusts it"
     } else if is_organizations(denial) {
         "the role's own policy has to allow CloudTrail's log streams in this log group, although the error speaks of the log group; \
-         since this is an organization's trail, it needs log-stream:ORGANIZATION-ID_* besides: the record doesn't hold that id"
+         since this is an organization's trail, also those that begin with ORGANIZATION-ID_: no record holds that id, so `o-*` stands \
+         for it until you put it in"
     } else {
         "the role's own policy has to allow CloudTrail's log streams in this log group, although the error speaks of the log group"
     };
@@ -220,7 +227,16 @@ fn stream_permissions(denial: &Denial) -> Option<Statement> {
     let text = denial.record.parameter("cloudWatchLogsLogGroupArn")?;
     // One `:*` at the end is how CloudWatch Logs writes a group's own ARN; anything like it before that is no name.
     let arn = Arn::parse(text.strip_suffix(":*").unwrap_or(text)).filter(|arn| is_literal(arn.resource))?;
-    Some(streams(arn.partition, arn.region, arn.account_id()?, log_group(&arn)?))
+    let mut statement = streams(arn.partition, arn.region, arn.account_id()?, log_group(&arn)?);
+    if is_organizations(denial) {
+        let members = statement
+            .resources
+            .iter()
+            .filter_map(|own| own.rsplit_once(':'))
+            .map(|(group, _)| format!("{group}:o-*_*"));
+        statement.resources.extend(members.collect::<Vec<_>>());
+    }
+    Some(statement)
 }
 
 fn streams(partition: &str, region: &str, account: &str, group: &str) -> Statement {

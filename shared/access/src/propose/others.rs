@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{account_target, allow, by_hand, ceilings, literal_resource, own, partition, read_only_access};
 use crate::{
@@ -11,6 +12,8 @@ use crate::{
     classify::Rule,
     denial::Denial,
     diagnosis::{Effect, PolicyType, Reach, Remedy, RemedyKind, Risk, Target, TargetKind},
+    framing::framed,
+    grant::hex,
     policy_document::{PolicyDocument, Statement, Trustee},
     scope,
 };
@@ -181,14 +184,8 @@ fn elsewhere(denial: &Denial) -> Vec<Remedy> {
         let home = ceilings::use_home(denial);
         // A member account sees its organization's trail by its whole ARN, if the caller's own policy lets it.
         // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetTrailStatus.html
-        let sees = denial.known.is_some_and(|known| known.is_read())
-            && denial.cause.effect == Effect::ImplicitDeny
-            && denial.cause.policy_type == Some(PolicyType::IdentityBasedPolicy)
-            && denial.caller.principal.account_id == denial.place.account_id
-            // A record that contradicts itself proves nothing about whose role this is.
-            && denial.caller.principal.arn.as_deref().and_then(Arn::parse).and_then(|arn| arn.account_id())
-                == denial.place.account_id.as_deref();
-        let look = own::lasting_policy(denial).filter(|_| sees).map(|mut policy| {
+        let is_look = denial.known.is_some_and(|known| known.is_read());
+        let look = own_side(denial).filter(|_| is_look).map(|mut policy| {
             policy.why.push_str(
                 "; it helps only if the trail is this account's own organization's, which its members may look at by the \
                  whole ARN: the trail of any other account shows itself to nobody here",
@@ -197,24 +194,38 @@ fn elsewhere(denial: &Denial) -> Vec<Remedy> {
         });
         return look.into_iter().chain([home]).collect();
     }
-    if denial.service() == "sts" {
-        return vec![by_hand(
-            denial,
+    let (kind, why) = match denial.resource_arn().and_then(|arn| ResourceType::of(&arn)) {
+        _ if denial.service() == "sts" => (
             RemedyKind::ChangeTrustPolicy,
-            Reach::OtherAccount,
-            owner(denial),
             "the role is another account's: its owner has to name the caller or its account in the role's trust policy (with an \
              ExternalId for a third party), and the caller's own policy has to allow sts:AssumeRole on it",
-        )];
-    }
-    vec![by_hand(
-        denial,
-        RemedyKind::CreateCrossAccountRole,
-        Reach::OtherAccount,
-        owner(denial),
-        "the resource belongs to another account: its owner has to let this account in (a role to assume, or the resource's own \
-         policy), and this account has to allow the caller the call, too",
-    )]
+        ),
+        Some((ResourceType::EventDataStore | ResourceType::Channel | ResourceType::Dashboard, _)) => (
+            RemedyKind::PutResourcePolicy,
+            "the resource belongs to another account: its owner has to let the caller in by the resource's own policy, and this \
+             account has to allow the caller the call, too",
+        ),
+        _ => (
+            RemedyKind::CreateCrossAccountRole,
+            "the resource belongs to another account: its owner has to let this account in (a role to assume, or the resource's own \
+             policy), and this account has to allow the caller the call, too",
+        ),
+    };
+    let theirs = by_hand(denial, kind, Reach::OtherAccount, owner(denial), why);
+    let ours = own_side(denial).map(|mut policy| {
+        policy.why.push_str("; this is this account's half, and the owner has to let the caller in as well");
+        policy
+    });
+    ours.into_iter().chain([theirs]).collect()
+}
+
+/// What the caller's own account has to allow, where AWS says that this is what is missing.
+fn own_side(denial: &Denial) -> Option<Remedy> {
+    let is_ours = denial.cause.effect == Effect::ImplicitDeny
+        && denial.cause.policy_type == Some(PolicyType::IdentityBasedPolicy)
+        && denial.caller.principal.account_id.is_some()
+        && denial.caller.principal.account_id == denial.place.account_id;
+    own::lasting_policy(denial).filter(|_| is_ours)
 }
 
 /// The account that the resource belongs to.
@@ -232,8 +243,8 @@ fn by_role(denial: &Denial) -> Remedy {
     let role = account.map_or("TrailpassCloudTrailReader".to_owned(), |id| format!("TrailpassCloudTrailReader-{id}"));
     let why = format!(
         "a role in this account that the other account may assume; a trail takes no policy of its own. The other account has to \
-         allow its caller sts:AssumeRole on it, and a third party must send an ExternalId that it chose for you (add \
-         sts:ExternalId to the trust). {STRANGER}"
+         allow its caller sts:AssumeRole on it, and to send the ExternalId of the trust (one that a third party chose for you takes \
+         its place; only for an account of your own leave the condition out: the console can't send one). {STRANGER}"
     );
     if denial.service() == "sts" {
         return by_hand(
@@ -245,7 +256,8 @@ fn by_role(denial: &Denial) -> Remedy {
              caller's own account has to allow it sts:AssumeRole",
         );
     }
-    let arn = denial.place.account_id.as_deref().map(|here| format!("arn:{partition}:iam::{here}:role/{role}"));
+    let here = denial.place.account_id.as_deref();
+    let arn = here.map(|here| format!("arn:{partition}:iam::{here}:role/{role}"));
     let target = Target { kind: TargetKind::Role, name: role, arn };
     let remedy = by_hand(denial, RemedyKind::CreateCrossAccountRole, Reach::OtherAccount, target, why);
     let (Some(account), Some(read)) = (account, what_to_read(denial)) else { return remedy };
@@ -254,10 +266,22 @@ fn by_role(denial: &Denial) -> Remedy {
         trustee: Some(Trustee::Aws(format!("arn:{partition}:iam::{account}:root"))),
         actions: vec!["sts:AssumeRole".to_owned()],
         ..Statement::default()
-    };
+    }
+    .when("StringEquals", "sts:ExternalId", &external_id(here, account, &read));
     let mut statements = vec![trust];
     statements.extend(read);
     remedy.with_policy(PolicyDocument { statements })
+}
+
+/// A third party serves many, and must not be led to this role by another of its customers: what it has to send is this account's and
+/// this role's alone. It is no secret.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>
+fn external_id(here: Option<&str>, account: &str, read: &[Statement]) -> String {
+    let resources = read.iter().flat_map(|statement| &statement.resources).map(|resource| Some(resource.as_str()));
+    let mut hash = Sha256::new();
+    framed([here, Some(account)].into_iter().chain(resources), |bytes| hash.update(bytes));
+    let digits = hex(&hash.finalize());
+    format!("trailpass-{}", digits.get(..24).unwrap_or_default())
 }
 
 /// The refused read and nothing else; for log files, CloudTrail's files of the refused key's account. Other services keep

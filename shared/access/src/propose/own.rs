@@ -43,7 +43,8 @@ pub(super) fn propose(proposal: &Proposal) -> Vec<Remedy> {
     if remedies.is_empty() && is_misnamed(denial) {
         remedies.push(somebody_unknown(denial));
     }
-    if denial.known.is_some_and(|known| known.is_read() && known.in_read_only_access) {
+    let is_someone = callers_target(denial).0.kind != TargetKind::Account;
+    if is_someone && denial.known.is_some_and(|known| known.is_read() && known.in_read_only_access) {
         remedies.push(read_only(denial));
     }
     if remedies.is_empty() {
@@ -88,7 +89,7 @@ fn exact_grant(proposal: &Proposal, policy: PolicyDocument) -> Remedy {
         } else {
             " on the refused resource"
         },
-    );
+    ) + anywhere(denial);
     let mut remedy = by_hand(denial, RemedyKind::PutInlinePolicy, reach, target, why).with_policy(policy);
     remedy.apply = Apply::OnApproval;
     remedy.grantable = true;
@@ -151,7 +152,16 @@ fn plain_inline_policy(denial: &Denial) -> Remedy {
         TargetKind::User => (RemedyKind::PutInlinePolicy, format!("allows this user {on}")),
         _ => (RemedyKind::PutInlinePolicy, format!("allows everybody who assumes this role {on}")),
     };
-    by_hand(denial, kind, reach, target, why).with_policy(policy)
+    by_hand(denial, kind, reach, target, why + anywhere(denial)).with_policy(policy)
+}
+
+/// What a policy can't limit, and whoever allows the action has to know.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html>
+fn anywhere(denial: &Denial) -> &'static str {
+    match denial.known.map(|known| known.name) {
+        Some("cloudtrail:CreateTrail") => "; no policy limits to which bucket the new trail delivers",
+        _ => "",
+    }
 }
 
 /// The page's own answer.

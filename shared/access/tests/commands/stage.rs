@@ -13,6 +13,7 @@ use serde_json::Value;
 pub struct Stage(pub PathBuf);
 
 const FAKE_AWS: &str = r#"#!/bin/sh
+if [ "$1 $2" = 'sts get-caller-identity' ]; then cat "$STAGE/account"; exit 0; fi
 printf '%s\0' "$#" "$@" >>"$STAGE/calls"
 n=0
 [ ! -f "$STAGE/count-$1-$2" ] || read -r n <"$STAGE/count-$1-$2"
@@ -32,6 +33,7 @@ impl Stage {
         for folder in ["bin", "tmp", "work"] {
             fs::create_dir_all(stage.0.join(folder)).expect("a temporary folder");
         }
+        fs::write(stage.0.join("account"), super::ACCOUNT).expect("an account");
         let aws = stage.0.join("bin/aws");
         fs::write(&aws, FAKE_AWS).expect("the fake aws");
         let made = Command::new("chmod").arg("+x").arg(&aws).status().expect("chmod is needed for these tests");
@@ -42,6 +44,12 @@ impl Stage {
     /// The nth call of a command (or every one, without a number) prints this.
     pub fn says(self, command: &str, answer: impl AsRef<str>) -> Self {
         fs::write(self.0.join(format!("say-{command}")), answer.as_ref()).expect("an answer");
+        self
+    }
+
+    /// The credentials are this account's; asking whose they are is no call that is recorded.
+    pub fn in_account(self, account: &str) -> Self {
+        fs::write(self.0.join("account"), account).expect("an account");
         self
     }
 

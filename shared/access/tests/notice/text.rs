@@ -150,6 +150,20 @@ fn what_could_be_granted_is_said_only_where_nothing_is() {
     assert!(!flowing(&plain(&never.alone())).contains(words));
 }
 
+/// No policy limits where a trail delivers: whoever judges the call has to see it.
+#[test]
+fn what_the_request_would_have_set_is_shown() {
+    let mut world = mateo(Response::SuggestFix);
+    world.call.settings =
+        vec![("bucket", "attacker-\u{202e}bucket".to_owned()), ("organization trail", "yes".to_owned())];
+    let words = "asking for bucket: attacker-\\u{202e}bucket; organization trail: yes";
+    assert!(flowing(&plain(&world.alone())).contains(words), "{}", plain(&world.alone()));
+    for told in [html::page(&world.alone()), slack::message(&world.alone()).to_string().replace("\\\\", "\\")] {
+        assert!(told.contains("attacker-\\u{202e}bucket"), "{told}");
+    }
+    assert!(!plain(&mateo(Response::SuggestFix).alone()).contains("asking for"));
+}
+
 #[test]
 fn a_command_for_an_approvable_fix_says_that_it_lasts() {
     let lasting = "lasts until somebody takes it back";
@@ -162,6 +176,9 @@ fn lines_break_before_column_97_unless_they_are_one_word_or_a_command() {
     let mut world = mateo(Response::SuggestFix);
     world.call.user_agent = Some("client with many words ".repeat(7));
     for line in plain(&world.in_case()).lines().filter(|line| line.chars().count() > 96) {
-        assert!(line.starts_with("Run ") || line.trim_start_matches("Docs").trim().split(' ').count() == 1, "{line:?}");
+        assert!(
+            line.trim_start().starts_with("aws ") || line.trim_start_matches("Docs").trim().split(' ').count() == 1,
+            "{line:?}"
+        );
     }
 }

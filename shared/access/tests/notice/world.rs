@@ -109,6 +109,7 @@ pub fn mateo(response: Response) -> World {
         error_message: some("User: arn:aws:iam::123456789012:user/mateojackson is not authorized"),
         vpc_endpoint_id: None,
         request_id: some("5f2b6f0e-0000-4000-8000-EXAMPLE11111"),
+        settings: Vec::new(),
     };
     World {
         diagnosis,

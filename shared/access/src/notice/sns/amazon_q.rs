@@ -27,11 +27,15 @@ pub(super) fn notification(notice: &Notice<'_>) -> Value {
         ("Who", facts::who(diagnosis)),
         ("From", facts::client(notice)),
         ("On", facts::fact(diagnosis.resource.as_deref(), escape::ARN).to_string()),
+        ("Asked for", facts::settings(notice).unwrap_or_default()),
         ("Where", format!("{}, account {}", fact(&diagnosis.region), fact(&diagnosis.account_id))),
         ("When", diagnosis.event_time.as_deref().map_or_else(|| words::ABSENT.to_owned(), escape::time)),
         ("Why", facts::why(notice)),
         ("Now", advice::what_happens(diagnosis, notice.case.is_some()).to_owned()),
     ] {
+        if text.is_empty() {
+            continue;
+        }
         let _ = write!(description, "*{label}:* ");
         escape::prose(&mut description, &text, 500);
         description.push('\n');
