@@ -157,6 +157,7 @@ fn a_storm_fits_into_a_document() {
         one.denial.caller.principal.arn = Some(format!("{}{worst}", n % 30));
         one.denial.caller.principal.name = Some(format!("{}", n % 30));
         one.denial.caller.session_arn = Some(worst.clone());
+        one.denial.record.request_id = None;
         one.denial.record.event_id = Some(format!("{n}{worst}"));
         one.denial.record.event_time = Some(worst.clone());
         (n, one)
