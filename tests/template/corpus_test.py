@@ -79,11 +79,12 @@ class Corpus(unittest.TestCase):
                     self.assertLess(sum(matches(pattern, event) for pattern in taken.values()), 2)
 
     def test_no_two_rules_look_at_the_same_calls(self):
-        # Which is why: each has event sources of its own, and the two for CloudTrail share out its calls (rules_test).
+        # Which is why: each has event sources of its own, and the three for CloudTrail share out its calls (rules_test).
         taken = patterns(Stack(TRANSLATED, stack.FULL_HUB))
         sources = {rule: pattern["detail"]["eventSource"] for rule, pattern in taken.items()}
         (rest,) = sources.pop("OtherServicesRule")
-        self.assertEqual(sources.pop("DenialRule"), sources["TamperingRule"])
+        for rule in ("DenialRule", "QuarantineRule"):
+            self.assertEqual(sources.pop(rule), sources["TamperingRule"])
         named = [name for names in sources.values() for name in names]
         self.assertEqual(len(named), len(set(named)))
         self.assertEqual(sorted(rest["anything-but"]), sorted(named))

@@ -110,12 +110,12 @@ def _holds(operator, key, wanted, keys):
         return (have is None) == (wanted[0].lower() == "true")
     for_all = operator.startswith("ForAllValues:")
     try:
-        compare, negated = COMPARE[operator.removeprefix("ForAllValues:")]
+        compare, negated = COMPARE[operator.removeprefix("ForAllValues:").removesuffix("IfExists")]
     except KeyError:
         raise PolicyError(f"no such operator: {operator}") from None
     if have is None:
         # True of nothing at all: that is the trap with ForAllValues, and with the negated operators, too.
-        return for_all or negated
+        return for_all or negated or operator.endswith("IfExists")
     one = [any(compare(want, value) for want in wanted) != negated for value in have]
     return all(one) if for_all else any(one)
 

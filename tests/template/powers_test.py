@@ -169,7 +169,7 @@ class QueuesAndTopics(unittest.TestCase):
     def test_only_the_rules_may_send(self):
         for name, one in stacks().items():
             rules = set(one.denial_rules())
-            feeding = {"AlarmsQueue": {"TamperingRule"}, "NoticesQueue": rules - {"TamperingRule"}, "RuleDeadLetters": rules,
+            feeding = {"AlarmsQueue": stack.ALARMING, "NoticesQueue": rules - stack.ALARMING, "RuleDeadLetters": rules,
                        "AlarmsDeadLetters": set(), "NoticesDeadLetters": set(), "StreamDeadLetters": set()}
             for queue in one.of_type("AWS::SQS::Queue"):
                 its = resource_policies(one, "AWS::SQS::QueuePolicy", queue)
@@ -200,13 +200,43 @@ class QueuesAndTopics(unittest.TestCase):
                 for action in ("SetQueueAttributes", "GetQueueAttributes", "DeleteQueue", "AddPermission"):
                     self.assertTrue(may(action), (queue, action))
 
+    def test_dead_letters_are_nobodys_to_write_or_to_empty(self):
+        for name, one in stacks().items():
+            reconcile = one.arn("ReconcileRole") if "ReconcileRole" in one.resources else None
+            for queue in one.of_type("AWS::SQS::Queue"):
+                if not queue.endswith("DeadLetters"):
+                    continue
+                its = resource_policies(one, "AWS::SQS::QueuePolicy", queue)
+                may = lambda action, who=ADMINISTRATOR: is_allowed(Request(f"sqs:{action}", one.arn(queue), who), [ALL], its)
+                for action in ("SendMessage", "PurgeQueue"):
+                    self.assertFalse(may(action), (name, queue, action))
+                    self.assertFalse(may(action, stack.FULL_HUB["OperatorRoleArn"]), (name, queue, action))
+                # What the stream lost Lambda writes, as the function's role.
+                self.assertEqual(reconcile is not None and may("SendMessage", reconcile), queue == "StreamDeadLetters", (name, queue))
+
+    def test_dead_letters_are_sent_back_by_one_role(self):
+        operator = stack.FULL_HUB["OperatorRoleArn"]
+        for given, has_operator in ((stack.BARE_HUB, False), (stack.FULL_HUB, True)):
+            hub = Stack(TRANSLATED, given)
+            for kind in ("Alarms", "Notices"):
+                queue, dead = (resource_policies(hub, "AWS::SQS::QueuePolicy", f"{kind}{end}") for end in ("Queue", "DeadLetters"))
+                ask = lambda action, end, its, who: is_allowed(Request(f"sqs:{action}", hub.arn(f"{kind}{end}"), who), [ALL], its)
+                # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+                self.assertEqual(ask("SendMessage", "Queue", queue, operator), has_operator)
+                for action in ("ReceiveMessage", "DeleteMessage"):
+                    self.assertTrue(ask(action, "DeadLetters", dead, operator))
+                    self.assertEqual(ask(action, "DeadLetters", dead, ADMINISTRATOR), not has_operator)
+                    self.assertFalse(ask(action, "Queue", queue, operator))
+                for other in (ADMINISTRATOR, operator + "2", operator.replace("role/people/", "role/"), hub.arn("TriageRole")):
+                    self.assertFalse(ask("SendMessage", "Queue", queue, other), other)
+
     def test_plain_text_is_refused_to_everybody(self):
         plain = {"aws:SecureTransport": "false"}
         for name, one in stacks().items():
             for queue in one.of_type("AWS::SQS::Queue"):
                 its = resource_policies(one, "AWS::SQS::QueuePolicy", queue)
                 # Each by somebody who may, but for that.
-                who = ADMINISTRATOR if queue.endswith("DeadLetters") else one.arn("TriageRole")
+                who = stack.FULL_HUB["OperatorRoleArn"] if queue.endswith("DeadLetters") else one.arn("TriageRole")
                 for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage"):
                     ask = lambda context: is_allowed(Request(action, one.arn(queue), who, context=context), [ALL], its)
                     self.assertTrue(ask({}), (name, queue))
@@ -251,6 +281,8 @@ class QueuesAndTopics(unittest.TestCase):
         through_sns = {"kms:ViaService": "sns.eu-west-1.amazonaws.com"}
         for action in ("kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:Decrypt"):
             self.assertTrue(use(action, service="cloudwatch.amazonaws.com"))
+            for account, is_ours in ((ACCOUNT, True), ("444455556666", False)):
+                self.assertEqual(use(action, service="cloudwatch.amazonaws.com", context={"aws:SourceAccount": account}), is_ours)
             self.assertTrue(use(action, principal=hub.arn("TriageRole"), context=through_sns))
             self.assertFalse(use(action, principal=hub.arn("TriageRole")), "only through SNS")
             self.assertFalse(use(action, service="events.amazonaws.com"))

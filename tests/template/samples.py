@@ -116,6 +116,14 @@ SAMPLES = [
     ("UpdateTrail, bucket's policy", "TamperingRule", event(
         "cloudtrail", "UpdateTrail", "InsufficientS3BucketPolicyException", "Incorrect S3 bucket policy is detected for bucket: x")),
     ("UpdateTrail of an organization", "TamperingRule", event("cloudtrail", "UpdateTrail", "OperationNotPermittedException", "no")),
+    # Leaked credentials: whatever the call, but for those above.
+    *((f"{name}, quarantined", rule, event(
+        "cloudtrail", name, "AccessDenied",
+        f"User: {SESSION} is not authorized to perform: cloudtrail:{name} on resource: {TRAIL} with an explicit deny in an identity-based "
+        "policy: arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"))
+      for name, rule in (("LookupEvents", "QuarantineRule"), ("CreateTrail", "QuarantineRule"), ("StopLogging", "TamperingRule"))),
+    ("GetTrailStatus, a name like the quarantine's", "DenialRule", denial("cloudtrail", "GetTrailStatus", "AWSCompromisedKeyQuarantine")),
+    ("GetTrailStatus, no text", "DenialRule", denial("cloudtrail", "GetTrailStatus", TRAIL, errorMessage=ABSENT)),
     # CloudTrail's own API: the rest.
     ("GetTrailStatus", "DenialRule", denial("cloudtrail", "GetTrailStatus", "My-Trail", reason=False)),
     ("DescribeTrails", "DenialRule", denial("cloudtrail", "DescribeTrails")),

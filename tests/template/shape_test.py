@@ -48,7 +48,7 @@ class Parameters(unittest.TestCase):
         self.assertEqual(sorted(interface["ParameterLabels"]), sorted(SOURCE["Parameters"]))
 
     def test_each_parameter_and_condition_is_used(self):
-        body = json.dumps({key: TRANSLATED[key] for key in ("Resources", "Conditions", "Outputs")})
+        body = json.dumps({key: TRANSLATED[key] for key in ("Resources", "Conditions", "Outputs", "Rules")})
         for name in TRANSLATED["Parameters"]:
             self.assertTrue(f'"Ref": "{name}"' in body or f"${{{name}}}" in body, name)
         for name in TRANSLATED["Conditions"]:
@@ -113,7 +113,8 @@ class Parameters(unittest.TestCase):
         bot, notices, alarms = {"SlackBotTokenSecret": "b"}, {"SlackNoticesChannel": "C0123456"}, {"SlackAlarmsChannel": "C6543210"}
         hooks = {"SlackNoticesWebhookSecret": "n", "SlackAlarmsWebhookSecret": "a"}
         bare = stack.BARE_HUB
-        none, app = {"GrantMode": "none"}, {"SlackSigningSecret": "s", "SlackAppId": "A0123456", "SlackTeamId": "T0123456"}
+        heard = {"AlarmsAreSubscribedElsewhere": "true"}
+        none, app = {"GrantMode": "none"} | heard, {"SlackSigningSecret": "s", "SlackAppId": "A0123456", "SlackTeamId": "T0123456"}
         boundary = {"GrantBoundary": stack.FULL_HUB["GrantBoundary"]}
         for fine in (bare, none, stack.FULL_HUB, stack.FULL_FORWARDER, bot | notices | alarms | bare, hooks | bare, bot | notices | bare | {"SlackAlarmsWebhookSecret": "a"},
                      bot | notices | alarms | bare | app, none | bot | notices | alarms | app,
@@ -124,7 +125,7 @@ class Parameters(unittest.TestCase):
             self.assertEqual(Stack(TRANSLATED, fine).broken_rules(), [], fine)
         full = bot | notices | alarms | bare
         for wrong in (
-            {}, {"GrantMode": "exact"}, {"GrantMode": "managed"}, bare | boundary, bare | app, full | app | {"SlackAppId": ""}, full | app | {"SlackTeamId": ""},
+            heard, heard | {"GrantMode": "exact"}, heard | {"GrantMode": "managed"}, {"ApproversParameter": "/a"}, bare | boundary, bare | app, full | app | {"SlackAppId": ""}, full | app | {"SlackTeamId": ""},
             full | {"SlackAppId": "A0123456"}, full | {"SlackTeamId": "T0123456"},
         ):
             self.assertEqual(len(Stack(TRANSLATED, wrong).broken_rules()), 1, wrong)
@@ -411,7 +412,7 @@ class Alarms(unittest.TestCase):
     def test_whatever_may_go_wrong_is_told(self):
         hub = self.hub
         alarms = hub.of_type("AWS::CloudWatch::Alarm")
-        sweeps = alarms.pop("NoSweepAlarm")
+        sweeps, lost = alarms.pop("NoSweepAlarm"), alarms.pop("LostEventsAlarm")
         watched = {(one["Namespace"], one["MetricName"], one["Dimensions"][0]["Value"]) for one in alarms.values()}
         queues = hub.of_type("AWS::SQS::Queue")
         wanted = {("AWS/SQS", "ApproximateNumberOfMessagesVisible", hub.queue_name(name)) for name in queues if name.endswith("DeadLetters")}
@@ -429,6 +430,14 @@ class Alarms(unittest.TestCase):
         # Without grants there is nothing to watch of it; an alarm on what isn't there would be breaching for ever.
         none = Stack(TRANSLATED, {"GrantMode": "none"}).of_type("AWS::CloudWatch::Alarm")
         self.assertEqual(set(none), {name for name, body in TRANSLATED["Resources"].items() if body["Type"] == "AWS::CloudWatch::Alarm" and body.get("Condition") != "Grants"})
+        expression, *metrics = lost["Metrics"]
+        self.assertEqual(expression["Expression"], "SUM(METRICS())")
+        rules = {metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for metric in metrics}
+        self.assertEqual(rules, {f"trailpass-{rule}" for rule in hub.denial_rules()})
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html
+        self.assertLessEqual(len(metrics), 10)
+        self.assertEqual({metric["MetricStat"]["Metric"]["MetricName"] for metric in metrics}, {"InvocationsFailedToBeSentToDlq"})
+        self.assertEqual(lost["AlarmActions"], ["arn:aws:sns:eu-west-1:111122223333:trailpass-AlarmsTopic"])
         self.assertEqual(sweeps["AlarmActions"], ["arn:aws:sns:eu-west-1:111122223333:trailpass-AlarmsTopic"])
         for name, one in alarms.items():
             self.assertEqual(one["AlarmActions"], ["arn:aws:sns:eu-west-1:111122223333:trailpass-AlarmsTopic"], name)
@@ -494,8 +503,10 @@ class Alarms(unittest.TestCase):
 
     def test_a_forwarder_tells_of_its_own_failures(self):
         one = Stack(TRANSLATED, stack.FULL_FORWARDER)
-        (alarm,) = one.of_type("AWS::CloudWatch::Alarm").values()
+        alarms = one.of_type("AWS::CloudWatch::Alarm")
         topic = one.outputs()["AlarmsTopicArn"]
-        self.assertEqual(alarm["AlarmActions"], [topic])
+        self.assertEqual(set(alarms), {"RuleDeadLettersAlarm", "LostEventsAlarm"})
+        for alarm in alarms.values():
+            self.assertEqual(alarm["AlarmActions"], [topic])
         (subscription,) = one.of_type("AWS::SNS::Subscription").values()
         self.assertEqual(subscription, {"TopicArn": topic, "Protocol": "email", "Endpoint": "alarms@example.com"})

@@ -29,7 +29,7 @@ FULL_TRAIL = {
     "TrailLogRole": "AuditLogDelivery",
 }
 # The fewest parameters that a hub can be deployed with.
-BARE_HUB = {"ApproversParameter": "/trailpass/approvers"}
+BARE_HUB = {"ApproversParameter": "/trailpass/approvers", "AlarmsAreSubscribedElsewhere": "true"}
 FULL_HUB = FULL_TRAIL | BARE_HUB | {
     "OrganizationId": "o-a1b2c3d4e5",
     "SlackBotTokenSecret": "trailpass/slack-bot",
@@ -38,6 +38,7 @@ FULL_HUB = FULL_TRAIL | BARE_HUB | {
     "SecretsKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/5678abcd-12ab-34cd-56ef-1234567890ab",
     "NoticesEmail": "notices@example.com",
     "AlarmsEmail": "alarms@example.com",
+    "OperatorRoleArn": "arn:aws:iam::111122223333:role/people/operators",
     "ProtectedNames": "break-glass-*,OrgAdmin",
     "ProtectedArns": "arn:aws:iam::111122223333:role/people/deployer,arn:aws:iam::111122223333:user/people/break-glass-*",
     "PermissionsBoundary": "arn:aws:iam::111122223333:policy/team/boundary",
@@ -51,8 +52,11 @@ FULL_HUB = FULL_TRAIL | BARE_HUB | {
     "SlackTeamId": "T0123456789",
     "AuditRetentionDays": "731",
 }
-FORWARDER = {"Mode": "forwarder", "HubEventBusArn": "arn:aws:events:us-east-1:111122223333:event-bus/default"}
+FORWARDER = {"AlarmsAreSubscribedElsewhere": "true", "Mode": "forwarder", "HubEventBusArn": "arn:aws:events:us-east-1:111122223333:event-bus/default"}
 FULL_FORWARDER = FULL_TRAIL | FORWARDER | {name: FULL_HUB[name] for name in ("PermissionsBoundary", "RolePath", "AlarmsEmail")}
+
+# The rules that bring in what may be an alarm, by a queue of their own.
+ALARMING = {"TamperingRule", "QuarantineRule", "IamRule"}
 
 NO_VALUE = object()
 
