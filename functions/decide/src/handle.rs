@@ -4,7 +4,12 @@
 //! which finds it should the stream lose it. Only the first one can be written: of two clicks one is a decision, and the other is
 //! told whose it was. Whatever does not count is audited, too. A killed invocation leaves either a whole decision or none.
 
-use std::{cell::Cell, collections::BTreeMap, fmt, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+    time::SystemTime,
+};
 
 use access::{
     answer::aws::Wish,
@@ -312,11 +317,17 @@ impl<S: Store> Decide<S> {
             Wish::Reject => (Answer::Reject, None, 0),
         };
         let request = Request { answer, remedy, duration, by };
-        let asking = Asking { approver, rules: &authority.rules, request: &request, is_faulty: Cell::new(false) };
+        let asking = Asking { approver, rules: &authority.rules, request: &request, is_faulty: AtomicBool::new(false) };
         let ended = self.decided(asked, &found, &asking, now).await?;
         let is_try = answer == Answer::Approve && matches!(ended, Ended::Refused(_));
         let is_escalation = is_try && found.case.as_ref().is_some_and(|case| self.is_escalation(case, approver));
-        Ok(Attempt { ended, found, approver: Some(name), is_faulty: asking.is_faulty.get(), is_escalation })
+        Ok(Attempt {
+            ended,
+            found,
+            approver: Some(name),
+            is_faulty: asking.is_faulty.load(Ordering::Relaxed),
+            is_escalation,
+        })
     }
 
     async fn decided(&self, asked: &Asked, found: &Found, asking: &Asking<'_>, now: i64) -> Result<Ended, Trouble> {
@@ -366,7 +377,7 @@ struct Asking<'a> {
     approver: &'a Approver,
     rules: &'a ApprovalRules,
     request: &'a Request,
-    is_faulty: Cell<bool>,
+    is_faulty: AtomicBool,
 }
 
 impl Asking<'_> {
@@ -383,7 +394,7 @@ impl Asking<'_> {
         let verdict = self.rules.decide(&matter.asked_by(Who::Listed(self.approver)));
         if verdict.faulty {
             error!(because = verdict.because.join("; "), "the approval rules can't decide: nothing is allowed");
-            self.is_faulty.set(true);
+            self.is_faulty.store(true, Ordering::Relaxed);
         }
         if verdict.allowed { Ok(()) } else { Err(verdict.because) }
     }

@@ -11,8 +11,10 @@ use crate::{
     diagnosis::{Remedy, RemedyKind, TargetKind},
     policy_document::{PolicyDocument, Statement},
 };
+pub use change::change;
 use subject::{Entity, EntityKind, Holder, NamedPolicy};
 
+mod change;
 mod hcl;
 mod look;
 mod merge;

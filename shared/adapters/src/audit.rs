@@ -196,6 +196,34 @@ impl Entry {
         self
     }
 
+    /// The same for a person, without its time.
+    pub fn sentence(&self) -> String {
+        let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "it is not known what".to_owned());
+        let who = self.approver.as_ref().or(self.identity.as_ref()).cloned().unwrap_or_else(|| "Somebody".to_owned());
+        let holder = self.holder.clone().unwrap_or_else(|| "somebody".to_owned());
+        let why = self.end.as_ref().or(self.result.as_ref()).map(|why| format!(": {why}")).unwrap_or_default();
+        match self.event {
+            What::Grant => format!("The grant to {holder} is {}{why}", said(&self.state)),
+            What::Change | What::Orphan => {
+                format!(
+                    "IAM was asked for {} of {} on {holder}: {}",
+                    said(&self.change),
+                    said(&self.policy),
+                    said(&self.result)
+                )
+            }
+            What::Unvouched => format!("Something stood in a decision's place that nothing vouches for{why}"),
+            What::Told => format!("People were told: {}", said(&self.state)),
+            What::Lapsed => "Nobody answered in time".to_owned(),
+            What::Decided => format!("{who} answered: {}", said(&self.answer)),
+            What::Revoked => format!("{who} took it back"),
+            What::Already => format!("{who} came too late with {}{why}", said(&self.answer)),
+            What::Refused => format!("{who}'s answer did not count: {}{why}", said(&self.answer)),
+            What::Unproved => format!("An answer came that nobody is proved to have sent{why}"),
+            What::Failed => format!("{who}'s answer could not be taken{why}"),
+        }
+    }
+
     /// Writes the line.
     pub fn log(&self) {
         info!(

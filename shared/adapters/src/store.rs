@@ -143,6 +143,17 @@ pub trait Store: Send + Sync {
     fn commit(&self, writes: &[Write]) -> impl Future<Output = Result<Committed, StoreError>> + Send;
 }
 
+/// What several parts of one process share.
+impl<S: Store> Store for std::sync::Arc<S> {
+    async fn read(&self, keys: &[String]) -> Result<Vec<Document>, StoreError> {
+        S::read(self, keys).await
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<Committed, StoreError> {
+        S::commit(self, writes).await
+    }
+}
+
 /// What holds for both stores and is known before anything is sent.
 #[cfg_attr(not(any(feature = "aws", feature = "embedded")), allow(dead_code))]
 fn check(writes: &[Write]) -> Result<(), StoreError> {

@@ -32,7 +32,8 @@ pub const AUDIT: &str = "trailpass::audit";
 pub enum Output {
     /// A function's logs, which Lambda collects there.
     Stdout,
-    /// A command's, whose results are on standard output.
+    /// A command's, whose results are on standard output. A person reads them: the audit's lines are kept where the cases are, and are
+    /// left out here.
     Stderr,
 }
 
@@ -48,7 +49,7 @@ pub fn init(level: Option<&str>, output: Output) {
     let theirs = ours.min(LevelFilter::WARN);
     let filter = Targets::new()
         .with_default(ours)
-        .with_target(AUDIT, LevelFilter::INFO)
+        .with_target(AUDIT, if output == Output::Stderr { LevelFilter::OFF } else { LevelFilter::INFO })
         .with_targets(["aws", "h2", "hyper", "lambda", "rustls", "tower"].map(|library| (library, theirs)));
     let lines = tracing_subscriber::fmt::layer().event_format(Lines);
     let started = match output {

@@ -14,8 +14,10 @@ use clap::{
 };
 
 pub use desk::Desk;
-#[cfg(feature = "aws")]
-pub use desk::{Answering, Approve, Case, Cases, Grants, Reject, Revoke, Shape, Where};
+pub use desk::{Answering, Approve, Case, Cases, Console, Grants, Reject, Revoke, Shape, Where};
+
+/// Where serve keeps what it knows, unless it is told otherwise; and where the other verbs look for it.
+pub const DATA: &str = ".trailpass";
 
 /// Says why AWS refused a CloudTrail call, and what mends it.
 #[derive(Debug, Parser)]
@@ -64,7 +66,8 @@ pub struct Explain {
 ///
 /// A denial comes in by POST to the address that is listened on (in any form that explain reads), or as a file that is put
 /// into the folder; of each, up to 64 MiB are read, unpacked. Cases are kept in a folder, and are there again after a restart.
-/// Nothing in AWS is read or changed.
+/// They are answered on the page whose address is printed at the start, or with approve, reject and revoke. Nothing in AWS is read or
+/// changed, unless --grant-mode says so.
 #[derive(Debug, Arguments)]
 pub struct Serve {
     /// Where to listen: an address of this machine only. Port 0 lets the system choose.
@@ -72,8 +75,25 @@ pub struct Serve {
     pub listen: SocketAddr,
 
     /// The folder that cases are kept in; it is made if it isn't there.
-    #[arg(long, value_name = "DIR", default_value = ".trailpass")]
+    #[arg(long, value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
+
+    /// What an approval does: none rehearses it (what would be changed in IAM is shown); managed and exact change IAM with your
+    /// credentials, as a stack does, and need --approvers.
+    #[arg(long, value_name = "MODE", default_value = "none", value_parser = modes())]
+    pub grant_mode: GrantMode,
+
+    /// JSON: who may answer, as a stack's parameter has it. Without it, whoever runs this.
+    #[arg(long, value_name = "FILE")]
+    pub approvers: Option<PathBuf>,
+
+    /// As which approver this machine's answers count; without it, by the name that the system knows you by.
+    #[arg(long, value_name = "NAME")]
+    pub approver: Option<String>,
+
+    /// Cedar: your own approval rules, instead of those that ship with the project.
+    #[arg(long, value_name = "FILE")]
+    pub approval_rules: Option<PathBuf>,
 
     /// A folder of denials: what is in it is played at the start, and what comes into it later.
     #[arg(long, value_name = "DIR")]
@@ -89,7 +109,8 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub slack_webhook: Option<PathBuf>,
 
-    /// Set the clock, to see what time does to cases: a time such as 2026-10-05T08:00:00Z, from which it goes on.
+    /// Set the clock, to see what time does to cases and grants: a time such as 2026-10-05T08:00:00Z, from which it goes on. Started
+    /// again on the same folder with a later time, everything that has ended by then is taken back.
     #[arg(long, value_name = "T")]
     pub now: Option<jiff::Timestamp>,
 

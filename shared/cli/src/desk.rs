@@ -1,9 +1,10 @@
 //! The approver's desk: what waits for an answer, what was given, and the answers themselves.
 //!
-//! Lists are read from the stack's table; answers are signed and sent to the stack, which decides. Nothing here has any power of its
-//! own: it shows, and asks. Whatever a caller put into a record is made visible before a terminal gets it.
+//! Lists are read from where the cases are; answers are sent to whoever decides there. Nothing here has any power of its own: it
+//! shows, and asks. Whatever a caller put into a record is made visible before a terminal gets it.
 
 mod answers;
+mod console;
 mod dry_run;
 mod lists;
 mod table;
@@ -11,7 +12,6 @@ mod table;
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
@@ -31,6 +31,7 @@ pub fn run(verb: &Desk) -> ExitCode {
                 Desk::Approve(arguments) => answers::approve(arguments).await,
                 Desk::Reject(arguments) => answers::reject(arguments).await,
                 Desk::Revoke(arguments) => answers::revoke(arguments).await,
+                Desk::Console(arguments) => console::console(arguments).await,
             }
         })
     });
@@ -38,12 +39,6 @@ pub fn run(verb: &Desk) -> ExitCode {
         output::say(&failure);
         failure.status()
     })
-}
-
-/// Seconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs());
-    since.ok().and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0)
 }
 
 /// Writes a result. Whoever read our output has enough: that is no failure.
@@ -65,13 +60,13 @@ fn width() -> Option<usize> {
 }
 
 /// Seconds since 1970 as people read them; as they came where no calendar has them.
-fn time(seconds: i64) -> String {
+pub fn time(seconds: i64) -> String {
     let time = jiff::Timestamp::from_second(seconds).map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string());
     time.unwrap_or_else(|_| seconds.to_string())
 }
 
 /// A span as people read it: `1 h 5 min`.
-fn span(seconds: i64) -> String {
+pub fn span(seconds: i64) -> String {
     let minutes = seconds.saturating_abs() / 60;
     match (minutes / (24 * 60), minutes / 60, minutes % 60) {
         (0, 0, 0) => "under a minute".to_owned(),

@@ -179,6 +179,12 @@ pub fn offers(case: &Case, diagnosed: &Diagnosed) -> Vec<Remedy> {
     remedies.filter(|_| diagnosed.case_id == case.id).cloned().collect()
 }
 
+/// A case as it is now.
+pub async fn case(store: &impl Store, id: &str) -> Result<Option<Case>, StoreError> {
+    let found = store.read(&[triage::case_key(id)]).await?;
+    Ok(found.first().and_then(parsed::<Case>).filter(|case| case.id == id))
+}
+
 /// The cases of the last hours. `now` in seconds.
 pub async fn opened(store: &impl Store, hours: u16, now: i64) -> Result<Opened, StoreError> {
     let files: Vec<HourFile> = lists(store, triage::hour_key, hours, now).await?;

@@ -7,16 +7,16 @@
 #![recursion_limit = "256"]
 
 mod args;
-#[cfg(feature = "aws")]
 mod desk;
 mod explain;
-#[cfg(feature = "aws")]
 mod files;
 mod input;
+mod local;
 mod output;
 mod serve;
-#[cfg(feature = "aws")]
 mod source;
+mod view;
+mod web;
 
 use std::process::ExitCode;
 
@@ -26,12 +26,6 @@ fn main() -> ExitCode {
     match args::Args::parse().command {
         args::Command::Explain(explain) => explain::run(&explain),
         args::Command::Serve(serve) => serve::run(&serve),
-        #[cfg(feature = "aws")]
         args::Command::Desk(verb) => desk::run(&verb),
-        #[cfg(not(feature = "aws"))]
-        args::Command::Desk(_) => {
-            output::say("this program was built without AWS: build it with the feature `aws` (make run AWS=1)");
-            ExitCode::from(2)
-        }
     }
 }

@@ -1,11 +1,14 @@
-//! Everything on one machine: denials come in over HTTP or from a folder, notices go to the terminal, cases to a page.
+//! Everything on one machine: denials come in over HTTP or from a folder, notices go to the terminal, cases to a page, and answers
+//! come from that page or from the other verbs.
 //!
-//! The handler is the deployed one; only the store is a folder and the channel a terminal. Nothing in AWS is read or changed,
-//! whatever credentials lie around.
+//! The handlers are the deployed ones; only the store is a folder and the channel a terminal. Unless a grant mode is asked for, IAM is
+//! a picture, in which grants are rehearsed: nothing in AWS is read or changed, whatever credentials lie around.
 
-mod connection;
-mod door;
+pub mod connection;
+mod desk;
+pub mod door;
 mod folder;
+mod grants;
 mod pages;
 
 use std::{
@@ -16,19 +19,34 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use access::{diagnose::Setting, event::Record, grant::GrantMode, guardrails::Guardrails, notice::text::Style};
+use access::{
+    approver, diagnose::Setting, event::Record, grant::GrantMode, guardrails::Guardrails, notice::text::Style,
+    reconcile::Limits,
+};
 use adapters::{
     channel::{Channel, Channels},
+    iam::{Iam, LocalIam},
     pages::Pages,
     store::embedded::EmbeddedStore,
     telemetry::{self, Metric},
+    vouch::{LocalVoucher, Voucher},
 };
-use tokio::{net::TcpListener, sync::mpsc, task};
+use decide::{
+    authority::{Authority, Source},
+    handle::Decide,
+};
+use reconcile::handle::{Account, Reconcile};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, mpsc},
+    task,
+};
 use triage::handle::{Report, Triage};
 
 use crate::{
     args, explain,
     input::{self, Failure, Found, What},
+    local::{Files, Running, random, write_private},
     output::{self, visible},
 };
 
@@ -43,8 +61,15 @@ const NAMED: usize = 100;
 
 /// The handlers of one machine, and what is shown of them.
 pub struct Machine {
-    triage: Triage<EmbeddedStore>,
-    address: String,
+    store: Arc<EmbeddedStore>,
+    triage: Triage<Arc<EmbeddedStore>>,
+    decide: Decide<Arc<EmbeddedStore>>,
+    reconcile: Reconcile<Arc<EmbeddedStore>>,
+    account: Account,
+    authority: Files,
+    running: Running,
+    /// Somebody has answered.
+    wake: Notify,
     folder: Option<PathBuf>,
 }
 
@@ -83,23 +108,10 @@ async fn serve(args: &args::Serve, guardrails: Guardrails) -> Result<(), String>
     let store = EmbeddedStore::open(&args.data).map_err(|e| e.to_string())?;
     let listener = TcpListener::bind(args.listen).await.map_err(|e| format!("can't listen on {}: {e}", args.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?.to_string();
-    let style = output::style();
-    let machine = Arc::new(Machine {
-        triage: Triage {
-            store,
-            channels: Channels {
-                notices: channels(args, style)?,
-                alarms: channels(args, style)?,
-                pages: Some(Pages::Plain(format!("http://{address}/case/"))),
-            },
-            setting: Setting { mode: GrantMode::None, guardrails },
-            simulator: None,
-            own_roles: Vec::new(),
-            ahead_ms: args.now.map_or(0, ahead_of),
-        },
-        address: address.clone(),
-        folder: args.events.clone(),
-    });
+    let machine = Arc::new(Machine::assemble(args, guardrails, store, &address).await?);
+    // Only now can anybody answer: what was known before this run is there.
+    let announced = machine.running.announce(&args.data);
+    let _announced = announced.map_err(|e| format!("{}: {e}", args.data.display()))?;
     let mut known = folder::Known::default();
     if let Some(folder) = &args.events {
         let (files, taken) = known.play(folder, &machine).await?;
@@ -110,13 +122,28 @@ async fn serve(args: &args::Serve, guardrails: Guardrails) -> Result<(), String>
     }
     eprintln!("Cases are kept in {}.", args.data.display());
     eprintln!("Listening on http://{address}/ – send a denial: curl --data-binary @denial.json http://{address}/");
+    eprintln!("{}", machine.how_to_answer(&args.data));
     if let Some(folder) = &args.events {
         eprintln!("Watching {} for new files. Ctrl-C ends.", folder.display());
     }
     tokio::select! {
         never = pages::serve(listener, Arc::clone(&machine)) => match never {},
+        () = grants::look_after(&machine) => Ok(()),
         () = folder::watch(known, args.events.as_deref(), &machine) => Ok(()),
-        _ = tokio::signal::ctrl_c() => Ok(()),
+        () = ended() => Ok(()),
+    }
+}
+
+/// Somebody wants this to end: Ctrl-C, or the system.
+pub async fn ended() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! { _ = terminate.recv() => {}, _ = tokio::signal::ctrl_c() => {} }
+        return;
+    }
+    // Without a handler there is only the way in which everything ends.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -142,12 +169,189 @@ fn channels(args: &args::Serve, style: Style) -> Result<Vec<Channel>, String> {
     Ok(channels.collect())
 }
 
+/// The picture of IAM, or, if grants are to be made, IAM.
+#[cfg(not(feature = "aws"))]
+#[allow(clippy::unused_async, reason = "with AWS, AWS is asked")]
+async fn iam(args: &args::Serve) -> Result<(Iam, Account), String> {
+    if args.grant_mode != GrantMode::None {
+        return Err("this program was built without AWS, and can only rehearse grants: leave --grant-mode out, or build it with the feature `aws` (make run AWS=1)".to_owned());
+    }
+    picture(args)
+}
+
+/// The picture of IAM, or, if grants are to be made, IAM: with the credentials of whoever runs this, and in their account.
+#[cfg(feature = "aws")]
+async fn iam(args: &args::Serve) -> Result<(Iam, Account), String> {
+    if args.grant_mode == GrantMode::None {
+        return picture(args);
+    }
+    if args.approvers.is_none() {
+        return Err(
+            "--grant-mode needs --approvers: who may answer, or nobody could tell whose own denial it is".to_owned()
+        );
+    }
+    let region = crate::source::stack::region().await.map_err(|why| why.to_string())?;
+    let caller = crate::source::stack::caller(&region).await.map_err(|why| why.to_string())?;
+    let account = Account::of_arn(&caller.arn).ok_or("your credentials are of no account")?;
+    eprintln!("Grants are made in account {} as {}.", account.id, visible(&caller.arn));
+    Ok((Iam::Aws(adapters::iam::AwsIam::new()), account))
+}
+
+/// What is rehearsed stays in the folder, so that what began before a restart ends after it.
+fn picture(args: &args::Serve) -> Result<(Iam, Account), String> {
+    let file = args.data.join("iam.json");
+    let picture = LocalIam::kept_in(file.clone()).map_err(|e| format!("{}: {e}", file.display()))?;
+    // Nobody but us attaches anything in a picture, so there is no account whose policies have to be looked after.
+    Ok((Iam::Local(picture), Account { partition: "aws".to_owned(), id: "000000000000".to_owned() }))
+}
+
+/// The word of the command line and of the contract.
+fn word(mode: GrantMode) -> &'static str {
+    match mode {
+        GrantMode::None => "none",
+        GrantMode::Managed => "managed",
+        GrantMode::Exact => "exact",
+    }
+}
+
 /// Milliseconds from the machine's clock to the one asked for.
 fn ahead_of(now: jiff::Timestamp) -> i64 {
     now.as_millisecond() - jiff::Timestamp::now().as_millisecond()
 }
 
+/// The key that vouches for this folder's decisions: made once, and its owner's alone.
+fn voucher(folder: &std::path::Path) -> Result<LocalVoucher, String> {
+    let file = folder.join("decisions.key");
+    let named = |why: std::io::Error| format!("{}: {why}", file.display());
+    let key = match std::fs::read(&file) {
+        Ok(bytes) => bytes.try_into().map_err(|_| format!("{}: this is no key of 32 bytes", file.display()))?,
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
+            let key = random().map_err(named)?;
+            write_private(&file, &key).map_err(named)?;
+            key
+        }
+        Err(why) => return Err(named(why)),
+    };
+    Ok(LocalVoucher::new(key))
+}
+
+/// The operator's files; without one of approvers, whoever runs this is the only one. That person has an identity in no account,
+/// so that nothing which was refused to anybody is their own.
+fn files(args: &args::Serve, approver: &str) -> Result<Files, String> {
+    let read = |file: &PathBuf| std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()));
+    let alone = || {
+        serde_json::json!({
+            "schema": approver::SCHEMA,
+            "approvers": [{ "name": approver, "aws": ["arn:aws:iam::000000000000:user/whoever-runs-trailpass-serve"] }],
+        })
+        .to_string()
+    };
+    Ok(Files {
+        approvers: args.approvers.as_ref().map_or_else(|| Ok(alone()), read)?,
+        rules: args.approval_rules.as_ref().map(read).transpose()?,
+    })
+}
+
+/// As the system calls whoever runs this.
+fn operator() -> String {
+    let named = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let name = named.map(|name| visible(name.trim()).chars().take(64).collect::<String>());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "operator".to_owned())
+}
+
 impl Machine {
+    async fn assemble(
+        args: &args::Serve,
+        guardrails: Guardrails,
+        store: EmbeddedStore,
+        address: &str,
+    ) -> Result<Self, String> {
+        let store = Arc::new(store);
+        let ahead_ms = args.now.map_or(0, ahead_of);
+        // A rehearsal shows the smallest grant.
+        let mode = if args.grant_mode == GrantMode::None { GrantMode::Exact } else { args.grant_mode };
+        let setting = Setting { mode, guardrails };
+        let style = output::style();
+        let channels = || -> Result<Channels, String> {
+            let pages = Some(Pages::Plain(format!("http://{address}/case/")));
+            Ok(Channels { notices: channels(args, style)?, alarms: channels(args, style)?, pages })
+        };
+        let approver = args.approver.clone().unwrap_or_else(operator);
+        let authority = files(args, &approver)?;
+        let read = Authority::read(Ok(&authority.approvers), Ok(authority.rules.as_deref()));
+        if let Some(fault) = read.faults.first() {
+            return Err(fault.clone());
+        }
+        let is_listed = read.approvers.as_ref().is_ok_and(|all| all.iter().any(|one| one.name == approver));
+        if !is_listed {
+            eprintln!(
+                "{} is no approver: nobody can answer here. Say who you are with --approver.",
+                visible(&approver)
+            );
+        }
+        let voucher = voucher(&args.data)?;
+        let (iam, account) = iam(args).await?;
+        let running = Running::new(address.to_owned(), ahead_ms, word(mode), approver).map_err(|e| e.to_string())?;
+        Ok(Self {
+            triage: Triage {
+                store: Arc::clone(&store),
+                channels: channels()?,
+                setting: setting.clone(),
+                simulator: None,
+                own_roles: Vec::new(),
+                ahead_ms,
+            },
+            decide: Decide {
+                store: Arc::clone(&store),
+                voucher: Voucher::Local(voucher.clone()),
+                authority: Source::Read(Arc::new(read)),
+                setting: setting.clone(),
+                ahead_ms,
+            },
+            reconcile: Reconcile {
+                store: Arc::clone(&store),
+                iam,
+                voucher: Voucher::Local(voucher),
+                channels: channels()?,
+                setting,
+                limits: Limits::default(),
+                ahead_ms,
+            },
+            store,
+            account,
+            authority,
+            running,
+            wake: Notify::new(),
+            folder: args.events.clone(),
+        })
+    }
+
+    /// The time here. Seconds since 1970.
+    fn now(&self) -> i64 {
+        jiff::Timestamp::now().as_second() + self.running.ahead_ms / 1000
+    }
+
+    /// Whether IAM is a picture.
+    fn is_rehearsal(&self) -> bool {
+        matches!(self.reconcile.iam, Iam::Local(_))
+    }
+
+    /// How somebody answers here, for the terminal.
+    fn how_to_answer(&self, data: &std::path::Path) -> String {
+        let Running { address, token, .. } = &self.running;
+        let what = if self.is_rehearsal() {
+            "Grants are rehearsed: what would be changed in IAM is shown, and nothing is."
+        } else {
+            "Grants are real: what is approved is changed in IAM with your credentials."
+        };
+        // The folder that the other verbs look into by themselves needs no words.
+        let folder = data.display().to_string();
+        let folder = if folder == args::DATA { String::new() } else { format!(" --data {folder}") };
+        format!(
+            "{what} To answer: http://{address}/with/{token}/ (whoever has this address can), or `trailpass approve ID{folder}`."
+        )
+    }
+
     /// Takes everything that an input holds: each record through triage, each failure into the answer.
     ///
     /// Whoever sends it decides how much there is to unpack and to read. So that is done on a thread of its own, no further

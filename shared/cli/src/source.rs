@@ -1,28 +1,45 @@
-//! Where cases and grants are: a deployed stack, or (not yet) a running `trailpass serve`.
+//! Where cases and grants are: a deployed stack, or a running `trailpass serve`.
 //!
 //! The verbs ask here and know nothing of what is behind it. Each place reads the same records, and answers go to the one that
-//! decides: nothing is ever decided, or written, by this program. Another place is another member of [`Source`], with an arm in each
-//! of its functions.
+//! decides: nothing is ever decided, or written, by this program.
 
+mod local;
+#[cfg(feature = "aws")]
 mod sign;
+#[cfg(feature = "aws")]
 pub mod stack;
 
-use std::{fmt, process::ExitCode};
+use std::{
+    fmt,
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use access::{answer::aws::Wish, case::Case, decision::Channel, diagnose::Setting};
-use adapters::sts::Caller;
+use access::{
+    answer::aws::Wish,
+    approver::{Approver, Approvers},
+    case::Case,
+    decision::Channel,
+    diagnose::Setting,
+};
+use adapters::store::StoreError;
 use decide::{answer::Reply, authority::Authority};
+use local::Local;
 
 use crate::{
     args::Where,
-    files::{CaseFile, Opened, Subject},
+    files::{self, CaseFile, Opened, Subject},
+    output::visible,
 };
 
 /// One of the places.
 #[derive(Debug)]
 pub enum Source {
     /// A deployed stack.
+    #[cfg(feature = "aws")]
     Stack(Box<stack::Stack>),
+    /// A serve on this machine.
+    Local(Box<Local>),
 }
 
 /// Why something could not be done.
@@ -38,72 +55,137 @@ impl Source {
     /// The place that is meant.
     pub async fn open(place: &Where) -> Result<Self, Failure> {
         match place.stack.as_deref() {
+            #[cfg(feature = "aws")]
             Some(name) => Ok(Self::Stack(Box::new(stack::Stack::open(name).await?))),
-            None => Err(Failure::Usage("no --stack given: name the deployed stack with --stack NAME".to_owned())),
+            #[cfg(not(feature = "aws"))]
+            Some(_) => Err(Failure::Usage(
+                "this program was built without AWS: build it with the feature `aws` to speak to a stack".to_owned(),
+            )),
+            None => Ok(Self::Local(Box::new(Local::open(&place.data)?))),
         }
     }
 
     /// What may be given there.
     pub fn setting(&self) -> &Setting {
         match self {
+            #[cfg(feature = "aws")]
             Self::Stack(stack) => stack.setting(),
+            Self::Local(local) => local.setting(),
+        }
+    }
+
+    /// Where its own pages are, if it has any that take answers.
+    pub fn own_pages(&self) -> Option<String> {
+        match self {
+            #[cfg(feature = "aws")]
+            Self::Stack(_) => None,
+            Self::Local(local) => Some(local.pages()),
         }
     }
 
     /// How answers come in there.
     pub fn channel(&self) -> Channel {
         match self {
+            #[cfg(feature = "aws")]
             Self::Stack(_) => Channel::Aws,
+            Self::Local(_) => Channel::Local,
+        }
+    }
+
+    /// The time there. Seconds since 1970.
+    pub fn now(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs());
+        let now = since.ok().and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0);
+        match self {
+            #[cfg(feature = "aws")]
+            Self::Stack(_) => now,
+            Self::Local(local) => now.saturating_add(local.ahead()),
         }
     }
 
     /// The cases of the last hours.
     pub async fn opened(&self, hours: u16, now: i64) -> Result<Opened, Failure> {
-        match self {
-            Self::Stack(stack) => stack.opened(hours, now).await,
-        }
+        let opened = match self {
+            #[cfg(feature = "aws")]
+            Self::Stack(stack) => files::opened(stack.store(), hours, now).await,
+            Self::Local(local) => files::opened(local.as_ref(), hours, now).await,
+        };
+        opened.map_err(|why| self.unread(&why))
     }
 
     /// What is given now, and what was decided in these hours.
     pub async fn given(&self, hours: Option<u16>, now: i64) -> Result<Vec<Subject>, Failure> {
-        match self {
-            Self::Stack(stack) => stack.given(hours, now).await,
-        }
+        let given = match self {
+            #[cfg(feature = "aws")]
+            Self::Stack(stack) => files::given(stack.store(), hours, now).await,
+            Self::Local(local) => files::given(local.as_ref(), hours, now).await,
+        };
+        given.map_err(|why| self.unread(&why))
     }
 
     /// What is known of each.
     pub async fn read(&self, subjects: &[Subject]) -> Result<Vec<CaseFile>, Failure> {
-        match self {
-            Self::Stack(stack) => stack.read(subjects).await,
-        }
+        let read = match self {
+            #[cfg(feature = "aws")]
+            Self::Stack(stack) => files::read(stack.store(), subjects).await,
+            Self::Local(local) => files::read(local.as_ref(), subjects).await,
+        };
+        read.map_err(|why| self.unread(&why))
     }
 
     /// A case as it is now.
     pub async fn case(&self, id: &str) -> Result<Option<Case>, Failure> {
-        match self {
-            Self::Stack(stack) => stack.case(id).await,
-        }
+        let case = match self {
+            #[cfg(feature = "aws")]
+            Self::Stack(stack) => files::case(stack.store(), id).await,
+            Self::Local(local) => files::case(local.as_ref(), id).await,
+        };
+        case.map_err(|why| self.unread(&why))
     }
 
     /// Who may answer there, and by which rules.
     pub async fn authority(&self) -> Authority {
         match self {
+            #[cfg(feature = "aws")]
             Self::Stack(stack) => stack.authority().await,
+            Self::Local(local) => local.authority().await,
         }
     }
 
-    /// Who runs this.
-    pub async fn caller(&self) -> Result<Caller, Failure> {
+    /// Who runs this, in words, and which of the approvers that is.
+    pub async fn myself<'a>(&self, approvers: &'a Approvers) -> Result<(String, Option<&'a Approver>), Failure> {
         match self {
-            Self::Stack(stack) => stack.caller().await,
+            #[cfg(feature = "aws")]
+            Self::Stack(stack) => {
+                let caller = stack.caller().await?;
+                let approver = approvers.by_aws(&caller.arn);
+                Ok((caller.arn, approver))
+            }
+            Self::Local(local) => {
+                let name = local.approver();
+                Ok((name.to_owned(), approvers.iter().find(|approver| approver.name == name)))
+            }
         }
     }
 
     /// Answers, and gives what came of it.
     pub async fn send(&self, subject: &Subject, wish: Wish) -> Result<Reply, Failure> {
         match self {
+            #[cfg(feature = "aws")]
             Self::Stack(stack) => stack.send(subject, wish).await,
+            Self::Local(local) => local.send(subject, &wish).await,
         }
+    }
+
+    fn unread(&self, why: &StoreError) -> Failure {
+        Failure::Failed(match self {
+            #[cfg(feature = "aws")]
+            Self::Stack(stack) => stack.unread(why),
+            Self::Local(_) => match why {
+                StoreError::Unavailable(why) => visible(why),
+                other => visible(&other.to_string()),
+            },
+        })
     }
 }
 

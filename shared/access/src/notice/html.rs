@@ -15,8 +15,10 @@ use crate::{
     diagnosis::{Apply, Reach, Remedy, Response},
 };
 
-pub use index::{CaseRow, Doors, Row, index};
+pub use desk::{Answering, Event, May, Standing};
+pub use index::{CaseRow, Doors, GrantRow, Overview, Row, index, overview};
 
+mod desk;
 mod index;
 
 /// Our own constant; the only text on a page that is not escaped.
@@ -25,19 +27,39 @@ const STYLE: &str = include_str!("html/style.css");
 /// More than any policy that IAM takes has.
 const LINES: usize = 2_000;
 
-static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let hash = base64(&Sha256::digest(STYLE.as_bytes()));
-    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
-});
+static POLICY: LazyLock<String> = LazyLock::new(|| policy_of("'none'"));
+static POLICY_WITH_FORMS: LazyLock<String> = LazyLock::new(|| policy_of("'self'"));
 
-/// The Content-Security-Policy of every page. It stands in the page, too; a server says it in a header as well, and adds
-/// `frame-ancestors 'none'`, which has no effect in a page.
+fn policy_of(form_action: &str) -> String {
+    let hash = base64(&Sha256::digest(STYLE.as_bytes()));
+    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action {form_action}")
+}
+
+/// The Content-Security-Policy of a page that decides nothing. It stands in the page, too; a server says it in a header as well, and
+/// adds `frame-ancestors 'none'`, which has no effect in a page.
 pub fn content_security_policy() -> &'static str {
     &POLICY
 }
 
-/// Writes the page of a case, or of a lone record.
+/// The same of a page with [`Answering`]: its forms go to where the page came from.
+pub fn content_security_policy_with_forms() -> &'static str {
+    &POLICY_WITH_FORMS
+}
+
+/// What a page is beside its content.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Frame {
+    has_index: bool,
+    has_forms: bool,
+}
+
+/// Writes the page of a lone record.
 pub fn page(notice: &Notice<'_>) -> String {
+    case_page(notice, None, true)
+}
+
+/// Writes the page of a case, with what has become of it, as far as that is known. `has_index`: the list of cases is one step up.
+pub fn case_page(notice: &Notice<'_>, standing: Option<&Standing<'_>>, has_index: bool) -> String {
     let diagnosis = notice.diagnosis;
     let headline = facts::headline(diagnosis);
     let response = diagnosis.response;
@@ -54,14 +76,19 @@ pub fn page(notice: &Notice<'_>) -> String {
                 ol.steps { @for step in advice::checks(diagnosis) { li { (step) } } }
             }
         }
+        @if let Some(standing) = standing { (desk::standing(standing)) }
         section.card aria-labelledby="facts" {
             h2 id="facts" { "What happened" }
             (call(notice))
         }
+        @if let Some(standing) = standing { (desk::timeline(standing.events)) }
         (fixes(notice))
         section.card aria-labelledby="now" {
             h2 id="now" { "What happens now" }
-            p { (advice::what_happens(diagnosis, notice.case.is_some())) }
+            // Once somebody has answered, that is said above.
+            @if standing.is_none_or(|standing| standing.events.is_empty()) {
+                p { (advice::what_happens(diagnosis, notice.case.is_some())) }
+            }
             @for caveat in advice::caveats(notice) { p { (caveat) } }
         }
         (company(notice))
@@ -71,21 +98,32 @@ pub fn page(notice: &Notice<'_>) -> String {
             (rule(notice))
         }
     };
-    shell(&headline, Some(response), notice.case.is_some(), &body)
+    let has_forms = standing.is_some_and(|standing| standing.answering.is_some());
+    shell(&headline, Some(response), Frame { has_index: has_index && notice.case.is_some(), has_forms }, &body)
 }
 
 /// What every page has around its content.
-fn shell(title: &str, response: Option<Response>, has_index: bool, body: &Markup) -> String {
+fn shell(title: &str, response: Option<Response>, frame: Frame, body: &Markup) -> String {
+    let (policy, referrer, foot) = if frame.has_forms {
+        // With `no-referrer` a browser would not say of a form where it was, and a form from elsewhere could not be told apart.
+        (
+            content_security_policy_with_forms(),
+            "same-origin",
+            "What is answered here is decided where the cases are, and kept there.",
+        )
+    } else {
+        (content_security_policy(), "no-referrer", "A page to read: nothing on it changes anything in AWS.")
+    };
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(content_security_policy());
+                meta http-equiv="Content-Security-Policy" content=(policy);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 // The page's own address may be a signed link: no other site is told of it.
-                meta name="referrer" content="no-referrer";
+                meta name="referrer" content=(referrer);
                 meta name="robots" content="noindex, nofollow";
                 title { (title) " · Trailpass" }
                 style { (PreEscaped(STYLE)) }
@@ -95,11 +133,11 @@ fn shell(title: &str, response: Option<Response>, has_index: bool, body: &Markup
                     div {
                         strong { "Trailpass" }
                         span.muted { "Refused CloudTrail calls" }
-                        @if has_index { nav aria-label="Cases" { a href="../" { "All cases" } } }
+                        @if frame.has_index { nav aria-label="Cases" { a href="../" { "All cases" } } }
                     }
                 }
                 main { (body) }
-                footer.foot { "A page to read: nothing on it changes anything in AWS." }
+                footer.foot { (foot) }
             }
         }
     }

@@ -249,3 +249,9 @@ pub fn remedy(kind: RemedyKind, has_policy: bool) -> (&'static str, &'static str
         (RemedyKind::UseHomeRegionOrOwner, _) => ("Make the call, in the home Region,", "from"),
     }
 }
+
+/// How long something lasts: `1 hour`, `15 minutes`.
+pub fn minutes(minutes: i64) -> String {
+    let (count, unit) = if minutes % 60 == 0 { (minutes / 60, "hour") } else { (minutes, "minute") };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}

@@ -21,6 +21,7 @@ use super::{ATTACHABLE, Changed, Holders, Refusal};
 pub struct LocalIam {
     file: Option<PathBuf>,
     entities: Mutex<BTreeMap<Holder, Entity>>,
+    changes: Mutex<Vec<Change>>,
 }
 
 /// One user or role in the file.
@@ -48,7 +49,7 @@ impl LocalIam {
         let entities = rows
             .into_iter()
             .map(|Row { holder, id, attached, inline }| (holder, Entity { attached, inline, ..stranger(&id) }));
-        Ok(Self { file: Some(file), entities: Mutex::new(entities.collect()) })
+        Ok(Self { file: Some(file), entities: Mutex::new(entities.collect()), changes: Mutex::default() })
     }
 
     /// Puts somebody into the picture, or takes them out of it, as an administrator would.
@@ -58,6 +59,11 @@ impl LocalIam {
             Some(entity) => drop(entities.insert(holder, entity)),
             None => drop(entities.remove(&holder)),
         }
+    }
+
+    /// The changes that were made since this was last asked, in their order: what would have been asked of IAM.
+    pub fn taken_changes(&self) -> Vec<Change> {
+        std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Everybody in it.
@@ -91,6 +97,7 @@ impl LocalIam {
             Change::Delete(_, name) => drop(entity.inline.remove(name)),
         }
         let result = self.keep(&entities).map_err(|why| Refusal::Passing(why.to_string()));
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change.clone());
         Changed { result, request_id: None }
     }
 

@@ -3,15 +3,18 @@
 //! They all say which stack is meant in the same way, and none of them changes anything unless it is told to: by a person at the
 //! terminal, or by `--yes`.
 
+use std::{net::SocketAddr, path::PathBuf};
+
 use access::answer::{read_subject, subject};
 use clap::{
     Args as Arguments, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
+use super::{DATA, loopback};
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
-#[cfg_attr(not(feature = "aws"), allow(dead_code, reason = "without AWS they are only refused"))]
 pub enum Desk {
     /// List cases: what was refused, to whom, and whether anybody has answered
     Cases(Cases),
@@ -23,14 +26,35 @@ pub enum Desk {
     Grants(Grants),
     /// Take back what was given, before its time
     Revoke(Revoke),
+    /// Answer in a browser: cases and grants, with buttons
+    Console(Console),
 }
 
-/// Which stack.
+/// Which stack, or which running serve.
 #[derive(Debug, Clone, Arguments)]
 pub struct Where {
     /// The deployed stack of this name, in the account and Region of your AWS credentials
     #[arg(long, value_name = "NAME")]
     pub stack: Option<String>,
+
+    /// Without --stack: the folder of the `trailpass serve` that runs on this machine
+    #[arg(long, value_name = "DIR", default_value = DATA, conflicts_with = "stack")]
+    pub data: PathBuf,
+}
+
+/// Answer in a browser.
+///
+/// Of a stack, pages are served on this machine for as long as this runs; its answers are signed with your own AWS credentials, as those
+/// of approve are. Without --stack, says where the pages of the running `trailpass serve` are.
+#[derive(Debug, Arguments)]
+pub struct Console {
+    /// Which stack.
+    #[command(flatten)]
+    pub place: Where,
+
+    /// Where to listen, for a stack: an address of this machine only. Port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = loopback)]
+    pub listen: SocketAddr,
 }
 
 /// The arguments of `cases`.
@@ -100,8 +124,8 @@ pub struct Answering {
 
 /// Give what a case asks for, for a time.
 ///
-/// Shows what would be given to whom, and asks. The answer is signed with your own AWS credentials; you have to be one of the
-/// stack's approvers.
+/// Shows what would be given to whom, and asks. To a stack, the answer is signed with your own AWS credentials; you have to be one of
+/// its approvers.
 #[derive(Debug, Arguments)]
 pub struct Approve {
     /// The case, as `trailpass cases` and the notice name it; ID#N for its Nth opening

@@ -19,7 +19,7 @@ use access::{
 };
 use decide::answer::{Outcome, Reply};
 
-use super::{dry_run, now, show, time};
+use super::{dry_run, show, time};
 use crate::{
     args::{self, Answering, Approve, Reject, Revoke},
     files::{CaseFile, State, Subject, offers},
@@ -70,7 +70,7 @@ pub async fn reject(arguments: &Reject) -> Result<ExitCode, Failure> {
 /// `trailpass revoke`.
 pub async fn revoke(arguments: &Revoke) -> Result<ExitCode, Failure> {
     let source = Source::open(&arguments.answering.place).await?;
-    let now = now();
+    let now = source.now();
     // The list of what is given may have been emptied; what was decided within the longest grant stands in another.
     let hours = u16::try_from(LONGEST / 3600 + 1).unwrap_or(u16::MAX);
     let mut subjects = source.given(Some(hours), now).await?;
@@ -143,7 +143,7 @@ async fn answerable(source: &Source, named: &args::Case) -> Result<Answerable, F
     }
     let subject = Subject { case_id: case.id.clone(), opening: case.opening };
     let file = source.read(std::slice::from_ref(&subject)).await?.into_iter().next();
-    let state = file.map_or(State::Closed, |file| file.state(source.setting(), now()));
+    let state = file.map_or(State::Closed, |file| file.state(source.setting(), source.now()));
     let by = state.by().map(visible).unwrap_or_default();
     match state {
         State::Open => {}

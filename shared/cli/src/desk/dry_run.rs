@@ -60,8 +60,7 @@ async fn said(
     let rows: Vec<_> = approvers.iter().map(row).collect();
     let lines = table(&["WHO", "COULD", "BECAUSE"], &rows, width());
     show(&format!("\n{}\n\n", lines.join("\n")))?;
-    let caller = source.caller().await?;
-    let you = approvers.by_aws(&caller.arn);
+    let (name, you) = source.myself(approvers).await?;
     let (could, line) = match you {
         None => (false, "no approver".to_owned()),
         Some(approver) => {
@@ -70,6 +69,6 @@ async fn said(
             (verdict.allowed, format!("{}, who {word}", visible(&approver.name)))
         }
     };
-    show(&format!("You are {}: {line}.\nNothing was sent.\n", visible(&caller.arn)))?;
+    show(&format!("You are {}: {line}.\nNothing was sent.\n", visible(&name)))?;
     Ok(if could { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -11,7 +11,7 @@ use access::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{cell, now, show, span, table::table, time, width};
+use super::{cell, show, span, table::table, time, width};
 use crate::{
     args::{Cases, Grants, Shape},
     files::CaseFile,
@@ -22,7 +22,7 @@ use crate::{
 /// `trailpass cases`.
 pub async fn cases(arguments: &Cases) -> Result<ExitCode, Failure> {
     let source = Source::open(&arguments.place).await?;
-    let (now, listing) = (now(), arguments.listing);
+    let (now, listing) = (source.now(), arguments.listing);
     let opened = source.opened(listing.hours, now).await?;
     let files = source.read(&opened.subjects).await?;
     match listing.format {
@@ -89,7 +89,7 @@ fn case_object(source: &Source, file: &CaseFile, now: i64) -> Value {
 /// `trailpass grants`.
 pub async fn grants(arguments: &Grants) -> Result<ExitCode, Failure> {
     let source = Source::open(&arguments.place).await?;
-    let (now, listing) = (now(), arguments.listing);
+    let (now, listing) = (source.now(), arguments.listing);
     let subjects = source.given(arguments.all.then_some(listing.hours), now).await?;
     let mut files = source.read(&subjects).await?;
     files.retain(|file| is_approved(file) && (arguments.all || !file.grant.as_ref().is_some_and(Grant::is_over)));

@@ -19,7 +19,7 @@ use hyper_util::{
 use tokio::net::TcpStream;
 
 /// How long a head may take, and again a body. Everybody here is on this machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What hyper does not say by itself when a head takes too long: it only closes.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";

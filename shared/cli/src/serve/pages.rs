@@ -1,17 +1,19 @@
-//! The pages and the one address that takes denials.
+//! The pages, and the address that takes denials.
 //!
-//! A page shows what a case holds, computed from its record anew, and changes nothing: there are no forms in it and no script.
+//! A page shows what a case holds, computed from its record anew. Under an address that holds this run's token it has buttons; every
+//! other page has no forms, and none has a script.
 
 use std::{convert::Infallible, io::Cursor, sync::Arc};
 
 use access::{
     case::Case,
+    decision::Channel,
     diagnose::Diagnosed,
     notice::{
         Notice, Together,
-        html::{self, CaseRow, Doors, Row},
+        html::{self, CaseRow, Doors, Overview, Row},
     },
-    triage::{PrincipalFile, StormFile, case_key, principal_key},
+    triage::{PrincipalFile, StormFile, principal_key},
 };
 use adapters::{
     store::{Document, Store},
@@ -19,7 +21,7 @@ use adapters::{
 };
 use axum::{
     extract::{DefaultBodyLimit, Path, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
     routing::get,
@@ -28,7 +30,15 @@ use axum::{
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{Machine, connection, door};
+use super::{Machine, connection, desk, door};
+use crate::{
+    files::{self, Subject},
+    view::{self, View},
+    web::{nothing, page, pressed, said, unavailable, with_headers},
+};
+
+/// How far back the overview looks. Hours.
+const DAY: u16 = 24;
 
 /// The largest body that is taken: more than AWS puts into one message of any kind.
 const LARGEST_BODY: usize = 16 << 20;
@@ -38,6 +48,9 @@ pub async fn serve(mut listener: TcpListener, machine: Arc<Machine>) -> Infallib
     let router = axum::Router::new()
         .route("/", get(index).post(take))
         .route("/case/{id}", get(case))
+        .route("/with/{token}/", get(desk_index))
+        .route("/with/{token}/case/{id}", get(desk_case).post(desk_answer))
+        .merge(desk::routes())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&machine), guard))
         .with_state(machine);
@@ -50,21 +63,12 @@ pub async fn serve(mut listener: TcpListener, machine: Arc<Machine>) -> Infallib
 
 /// Lets only this machine in, and puts on every answer what browsers are to do with it.
 async fn guard(State(machine): State<Arc<Machine>>, request: Request, next: Next) -> Response {
-    let mut response = match door::check(request.headers(), &machine.address) {
+    let has_forms = request.uri().path().starts_with("/with/");
+    let response = match door::check(request.headers(), &machine.running.address) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::CONTENT_SECURITY_POLICY, html::content_security_policy()),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
+    with_headers(response, has_forms)
 }
 
 /// Takes denials in any form. 200: all was read; 422: some of it was not, which the answer says.
@@ -85,11 +89,24 @@ async fn take(State(machine): State<Arc<Machine>>, request: Request) -> Response
 }
 
 async fn index(State(machine): State<Arc<Machine>>) -> Response {
-    let (cases, storms) = match (machine.triage.store.all("CASE#"), machine.triage.store.all("STORM#")) {
+    listed(&machine, false).await
+}
+
+/// The list for whoever holds the token.
+async fn desk_index(State(machine): State<Arc<Machine>>, Path(token): Path<String>) -> Response {
+    if !machine.running.is_token(&token) {
+        return nothing();
+    }
+    listed(&machine, true).await
+}
+
+async fn listed(machine: &Machine, can_answer: bool) -> Response {
+    let (cases, storms) = match (machine.store.all("CASE#"), machine.store.all("STORM#")) {
         (Ok(cases), Ok(storms)) => (read::<Case>(&cases), read::<StormFile>(&storms)),
         (Err(why), _) | (_, Err(why)) => return unavailable(&why.to_string()),
     };
     let setting = &machine.triage.setting;
+    let now = machine.now();
     let diagnosed: Vec<_> = cases.iter().map(|case| case.diagnosed(setting)).collect();
     let began: Vec<_> = storms.iter().map(StormFile::began).collect();
     let storms: Vec<_> = storms.iter().zip(&began).map(|(storm, began)| storm.storm(began)).collect();
@@ -98,28 +115,92 @@ async fn index(State(machine): State<Arc<Machine>>) -> Response {
         Row::Case(CaseRow { id: &case.id, diagnosis, count: case.count, last_seen: &case.last_seen })
     });
     let rows: Vec<_> = rows.chain(storms.iter().map(Row::Storm)).collect();
+    let given = match files::given(&machine.store, Some(DAY), now).await {
+        Ok(subjects) => files::read(&machine.store, &subjects).await,
+        Err(why) => Err(why),
+    };
+    let given = match given {
+        Ok(given) => given,
+        Err(why) => return unavailable(&why.to_string()),
+    };
+    let opened = cases.iter().zip(&diagnosed).map(|(case, its)| (case.opened_at, its.diagnosis.response));
+    let (grants, answers, hours) = (view::grants(&given, now), view::answers(&given), view::hours(opened, now));
+    let overview = Overview {
+        grants: &grants,
+        answers: &answers,
+        hours: &hours,
+        is_rehearsal: machine.is_rehearsal(),
+        can_answer,
+    };
     let (post, folder) =
-        (format!("http://{}/", machine.address), machine.folder.as_ref().map(|f| f.display().to_string()));
-    page(StatusCode::OK, html::index(&rows, Doors { post: Some(&post), folder: folder.as_deref() }))
+        (format!("http://{}/", machine.running.address), machine.folder.as_ref().map(|f| f.display().to_string()));
+    let doors = Doors { post: Some(&post), folder: folder.as_deref() };
+    page(html::overview(&rows, doors, &overview))
 }
 
 async fn case(State(machine): State<Arc<Machine>>, Path(id): Path<String>) -> Response {
+    shown(&machine, &id, false, None).await
+}
+
+/// The page with buttons, for whoever holds the token.
+async fn desk_case(State(machine): State<Arc<Machine>>, Path((token, id)): Path<(String, String)>) -> Response {
+    if !machine.running.is_token(&token) {
+        return nothing();
+    }
+    shown(&machine, &id, true, None).await
+}
+
+/// Takes what a button sends. What came of it stands above the case as it is then.
+async fn desk_answer(
+    State(machine): State<Arc<Machine>>,
+    Path((token, id)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    if !machine.running.is_token(&token) {
+        return nothing();
+    }
+    let asked = match pressed(&id, request).await {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal,
+    };
+    match machine.answered(&asked).await {
+        Ok(reply) => {
+            let (text, counted) = said(&reply);
+            shown(&machine, &id, true, Some((&text, counted))).await
+        }
+        Err(why) => unavailable(&why),
+    }
+}
+
+async fn shown(machine: &Machine, id: &str, can_answer: bool, reply: Option<(&str, bool)>) -> Response {
     // No id of ours is longer, and a store takes no key of any length.
-    let key = case_key(&id.chars().take(64).collect::<String>());
-    let found = match machine.triage.store.read(&[key]).await {
-        Ok(found) => read::<Case>(&found).pop(),
+    let id: String = id.chars().take(64).collect();
+    let case = match files::case(&machine.store, &id).await {
+        Ok(Some(case)) => case,
+        Ok(None) => return (StatusCode::NOT_FOUND, "there is no such case\n").into_response(),
         Err(why) => return unavailable(&why.to_string()),
     };
-    let Some(case) = found else { return (StatusCode::NOT_FOUND, "there is no such case\n").into_response() };
-    let diagnosed = case.diagnosed(&machine.triage.setting);
-    let together = together(&machine, &case, &diagnosed).await;
+    let subject = Subject { case_id: case.id.clone(), opening: case.opening };
+    let file = match files::read(&machine.store, &[subject]).await {
+        Ok(files) => files.into_iter().next(),
+        Err(why) => return unavailable(&why.to_string()),
+    };
+    let setting = &machine.triage.setting;
+    let diagnosed = case.diagnosed(setting);
+    let (authority, _) = machine.decide.authority.now().await;
+    let view = file
+        .map(|file| View::of(&file, &case, &diagnosed, setting, &authority, Channel::Local, machine.now()))
+        .unwrap_or_default();
+    let approver = can_answer.then_some(machine.running.approver.as_str());
+    let together = together(machine, &case, &diagnosed).await;
     let notice = Notice {
         diagnosis: &diagnosed.diagnosis,
         call: &diagnosed.call(),
         case: Some(case.facts(&together, None)),
-        grant_mode: machine.triage.setting.mode,
+        grant_mode: setting.mode,
     };
-    page(StatusCode::OK, html::page(&notice))
+    let standing = view.standing(case.opening, approver, machine.is_rehearsal(), reply);
+    page(html::case_page(&notice, Some(&standing), true))
 }
 
 /// The principal's other cases of about the same time, as its own file lists them.
@@ -131,14 +212,4 @@ async fn together(machine: &Machine, case: &Case, diagnosed: &Diagnosed) -> Vec<
 
 fn read<T: serde::de::DeserializeOwned>(documents: &[Document]) -> Vec<T> {
     documents.iter().filter_map(|document| serde_json::from_str(&document.body).ok()).collect()
-}
-
-fn page(status: StatusCode, html: String) -> Response {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    (status, headers, html).into_response()
-}
-
-fn unavailable(why: &str) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
 }

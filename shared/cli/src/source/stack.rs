@@ -15,7 +15,7 @@ use access::{
 use adapters::{
     http::{AwsError, is_private, post, sdk_config},
     parameters::{ParameterError, Parameters},
-    store::{Store, StoreError, dynamodb::DynamoStore},
+    store::{StoreError, dynamodb::DynamoStore},
     sts::{Caller, Sts},
 };
 use aws_credential_types::provider::ProvideCredentials;
@@ -23,10 +23,7 @@ use decide::{answer::Reply, authority::Authority};
 use serde::Deserialize;
 
 use super::{Failure, sign::signed};
-use crate::{
-    files::{self, CaseFile, Opened, Subject},
-    output::visible,
-};
+use crate::{files::Subject, output::visible};
 
 /// The shape of a stack's settings.
 const SCHEMA: &str = "trailpass.stack/1";
@@ -64,10 +61,7 @@ impl Stack {
         if !is_name || name.is_empty() {
             return Err(Failure::Usage("a stack's name has letters, digits and dashes".to_owned()));
         }
-        let region = sdk_config().await.region().map(ToString::to_string);
-        let region = region.ok_or_else(|| {
-            Failure::Usage("no Region is set: say AWS_REGION=…, or configure one for your profile".to_owned())
-        })?;
+        let region = region().await?;
         let (parameters, parameter) = (Parameters::new(), format!("/trailpass/stacks/{name}"));
         let text = parameters.get(&parameter, Instant::now()).await.map_err(|why| match &why {
             ParameterError::Aws(AwsError::Refused(code)) if code.starts_with("ParameterNotFound") => {
@@ -92,34 +86,18 @@ impl Stack {
         &self.setting
     }
 
-    /// The cases of the last hours.
-    pub async fn opened(&self, hours: u16, now: i64) -> Result<Opened, Failure> {
-        files::opened(&self.store, hours, now).await.map_err(|why| self.unread(&why))
+    /// Where it keeps everything.
+    pub fn store(&self) -> &DynamoStore {
+        &self.store
     }
 
-    /// What is given now, and what was decided in these hours.
-    pub async fn given(&self, hours: Option<u16>, now: i64) -> Result<Vec<Subject>, Failure> {
-        files::given(&self.store, hours, now).await.map_err(|why| self.unread(&why))
-    }
-
-    /// What is known of each.
-    pub async fn read(&self, subjects: &[Subject]) -> Result<Vec<CaseFile>, Failure> {
-        files::read(&self.store, subjects).await.map_err(|why| self.unread(&why))
-    }
-
-    /// The case as it is now.
-    pub async fn case(&self, id: &str) -> Result<Option<access::case::Case>, Failure> {
-        let found = self.store.read(&[access::triage::case_key(id)]).await.map_err(|why| self.unread(&why))?;
-        let case = found.first().and_then(|found| serde_json::from_str::<access::case::Case>(&found.body).ok());
-        Ok(case.filter(|case| case.id == id))
-    }
-
-    fn unread(&self, why: &StoreError) -> Failure {
+    /// Why it could not be read, in words.
+    pub fn unread(&self, why: &StoreError) -> String {
         let table = visible(&self.settings.table);
-        Failure::Failed(match why {
+        match why {
             StoreError::Denied(why) => format!("you need dynamodb:BatchGetItem on the table {table}: {}", visible(why)),
             other => format!("the table {table} can't be read: {}", visible(&other.to_string())),
-        })
+        }
     }
 
     /// Who may answer, and by which rules.
@@ -145,9 +123,7 @@ impl Stack {
 
     /// Who runs this, as STS says it.
     pub async fn caller(&self) -> Result<Caller, Failure> {
-        let signed = self.signed(NO_ANSWER).await?;
-        let caller = Sts::new().caller(&signed, &self.region).await;
-        caller.map_err(|why| Failure::Failed(format!("who you are can't be told: {why}")))
+        caller(&self.region).await
     }
 
     /// Signs an answer and sends it to the stack, which decides.
@@ -155,7 +131,8 @@ impl Stack {
         let Subject { case_id, opening } = subject.clone();
         let answer = AwsAnswer { stack: self.settings.stack.clone(), case_id, opening, wish };
         let text = answer.header().ok_or_else(|| Failure::Failed("this can't be answered".to_owned()))?;
-        let body = serde_json::to_string(&self.signed(&text).await?).map_err(|why| Failure::Failed(why.to_string()))?;
+        let body = serde_json::to_string(&signed_here(&text, &self.region).await?)
+            .map_err(|why| Failure::Failed(why.to_string()))?;
         let headers = [("content-type", "application/json")];
         let (status, reply) = post(&self.settings.answers, &headers, &body, LONGEST_REPLY).await.map_err(|why| {
             Failure::Failed(format!("nobody knows whether it arrived: {}", visible(&why.to_string())))
@@ -165,15 +142,30 @@ impl Stack {
             Failure::Failed(format!("the stack gave no answer of its own, but status {status}: {said}"))
         })
     }
+}
 
-    async fn signed(&self, text: &str) -> Result<SignedAnswer, Failure> {
-        let none = |why: String| Failure::Failed(format!("there are no AWS credentials: {}", visible(&why)));
-        let provider =
-            sdk_config().await.credentials_provider().ok_or_else(|| none("no source is configured".to_owned()))?;
-        let credentials = provider.provide_credentials().await.map_err(|why| none(why.to_string()))?;
-        signed(text, &self.region, &credentials, SystemTime::now())
-            .map_err(|why| Failure::Failed(format!("nothing could be signed: {}", visible(&why))))
-    }
+/// Whose credentials these are, as STS of a Region says it.
+pub async fn caller(region: &str) -> Result<Caller, Failure> {
+    let signed = signed_here(NO_ANSWER, region).await?;
+    let caller = Sts::new().caller(&signed, region).await;
+    caller.map_err(|why| Failure::Failed(format!("who you are can't be told: {why}")))
+}
+
+async fn signed_here(text: &str, region: &str) -> Result<SignedAnswer, Failure> {
+    let none = |why: String| Failure::Failed(format!("there are no AWS credentials: {}", visible(&why)));
+    let provider =
+        sdk_config().await.credentials_provider().ok_or_else(|| none("no source is configured".to_owned()))?;
+    let credentials = provider.provide_credentials().await.map_err(|why| none(why.to_string()))?;
+    signed(text, region, &credentials, SystemTime::now())
+        .map_err(|why| Failure::Failed(format!("nothing could be signed: {}", visible(&why))))
+}
+
+/// The Region that is set where this runs.
+pub async fn region() -> Result<String, Failure> {
+    let region = sdk_config().await.region().map(ToString::to_string);
+    region.ok_or_else(|| {
+        Failure::Usage("no Region is set: say AWS_REGION=…, or configure one for your profile".to_owned())
+    })
 }
 
 impl Settings {

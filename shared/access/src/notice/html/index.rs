@@ -2,7 +2,7 @@
 
 use maud::{Markup, display, html};
 
-use super::{super::advice, escape, facts, shell, shown, words};
+use super::{super::advice, Event, Frame, escape, facts, shell, shown, words};
 use crate::{
     diagnosis::{Diagnosis, Response},
     notice::storm::Storm,
@@ -39,17 +39,57 @@ pub struct Doors<'a> {
     pub folder: Option<&'a str>,
 }
 
+/// What approvers see above the list.
+#[derive(Debug, Clone, Copy)]
+pub struct Overview<'a> {
+    /// What is given now: what should be gone first, then what ends first.
+    pub grants: &'a [GrantRow],
+    /// What was answered lately, newest first.
+    pub answers: &'a [Event],
+    /// Cases opened in each of the last hours, oldest first: notices, then alarms.
+    pub hours: &'a [(u64, u64)],
+    /// IAM is a picture: nothing in AWS is changed.
+    pub is_rehearsal: bool,
+    /// Whether cases can be answered from the page.
+    pub can_answer: bool,
+}
+
+/// What the overview says of a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRow {
+    /// The case's id: its page is at `case/ID`.
+    pub case_id: String,
+    /// Who holds it.
+    pub holder: String,
+    /// How long it lasts, or that it should be gone.
+    pub left: String,
+    /// It should be gone.
+    pub is_overdue: bool,
+    /// Who approved it.
+    pub by: String,
+}
+
 /// Longer lists are cut, and say so: a browser on a phone has to show this.
 const MOST: usize = 500;
 
 /// Writes the list.
 pub fn index(rows: &[Row<'_>], doors: Doors<'_>) -> String {
+    list(rows, doors, None)
+}
+
+/// Writes the list with what approvers have to see first.
+pub fn overview(rows: &[Row<'_>], doors: Doors<'_>, overview: &Overview<'_>) -> String {
+    list(rows, doors, Some(overview))
+}
+
+fn list(rows: &[Row<'_>], doors: Doors<'_>, overview: Option<&Overview<'_>>) -> String {
     let mut rows = rows.to_vec();
     // All times are CloudTrail's: UTC, of one width, so their order is the text's.
     rows.sort_by(|a, b| b.time().cmp(a.time()));
     let has_alarm = rows.iter().any(|row| row.response() == Response::RaiseAlarm);
     let body = html! {
         h1 { "Cases" }
+        @if let Some(overview) = overview { (above(overview)) }
         @if rows.is_empty() {
             (empty(doors))
         } @else {
@@ -65,7 +105,69 @@ pub fn index(rows: &[Row<'_>], doors: Doors<'_>) -> String {
             @if rows.len() > MOST { p.muted { (rows.len() - MOST) " older cases are not shown." } }
         }
     };
-    shell("Cases", has_alarm.then_some(Response::RaiseAlarm), false, &body)
+    let has_forms = overview.is_some_and(|overview| overview.can_answer);
+    shell("Cases", has_alarm.then_some(Response::RaiseAlarm), Frame { has_index: false, has_forms }, &body)
+}
+
+fn above(overview: &Overview<'_>) -> Markup {
+    let overdue = overview.grants.iter().filter(|grant| grant.is_overdue).count();
+    let card = if overdue > 0 { "card raise-alarm" } else { "card" };
+    html! {
+        section class=(card) aria-labelledby="grants" {
+            h2 id="grants" { "Given now" }
+            @if overview.is_rehearsal { p.muted { "A rehearsal: nothing in AWS is changed." } }
+            @if overview.grants.is_empty() {
+                p { "Nothing." }
+            } @else {
+                ul.plain {
+                    @for grant in overview.grants.iter().take(MOST) {
+                        li {
+                            @if grant.is_overdue { span class="badge raise-alarm" { "Overdue" } " " }
+                            strong { (display(shown(&grant.holder, escape::NAME))) } ", " (display(shown(&grant.left, escape::SHORT)))
+                            ", approved by " (display(shown(&grant.by, escape::NAME))) ": "
+                            @if let Some(id) = escape::link_id(&grant.case_id) { a href={ "case/" (id) } { "case " (id) } }
+                        }
+                    }
+                }
+            }
+        }
+        @if overview.hours.iter().any(|(notices, alarms)| notices + alarms > 0) { (chart(overview.hours)) }
+        @if !overview.answers.is_empty() {
+            section.card aria-labelledby="answers" {
+                h2 id="answers" { "Answered lately" }
+                ul.plain { @for event in overview.answers.iter().take(20) { li { (display(shown(&event.what, escape::SENTENCE))) } } }
+            }
+        }
+    }
+}
+
+/// Bars, an hour each. Whoever doesn't see them reads the same in a sentence.
+fn chart(hours: &[(u64, u64)]) -> Markup {
+    const HEIGHT: u64 = 60;
+    let most = hours.iter().map(|(notices, alarms)| notices + alarms).max().unwrap_or(1).max(1);
+    let height = |count: u64| (count * HEIGHT).div_ceil(most);
+    let (notices, alarms) = hours.iter().fold((0, 0), |(n, a), (notices, alarms)| (n + notices, a + alarms));
+    let text = format!(
+        "{} opened in the last {} hours, {alarms} of them alarms; {most} in the busiest hour.",
+        if notices + alarms == 1 { "1 case".to_owned() } else { format!("{} cases", notices + alarms) },
+        hours.len(),
+    );
+    html! {
+        section.card aria-labelledby="chart" {
+            h2 id="chart" { "Cases by the hour" }
+            svg.chart viewBox={ "0 0 " (hours.len() * 10) " " (HEIGHT + 1) } preserveAspectRatio="none" aria-hidden="true" {
+                @for (at, (notices, alarms)) in hours.iter().enumerate() {
+                    @let (below, above) = (height(*alarms), height(notices + alarms));
+                    @if above > below {
+                        rect.notices x=(at * 10 + 1) y=(HEIGHT - above) width="8" height=(above - below) {}
+                    }
+                    @if below > 0 { rect.alarms x=(at * 10 + 1) y=(HEIGHT - below) width="8" height=(below) {} }
+                }
+                rect.ground x="0" y=(HEIGHT) width=(hours.len() * 10) height="1" {}
+            }
+            p.muted { (text) }
+        }
+    }
 }
 
 impl Row<'_> {

@@ -5,8 +5,6 @@
 //! the wrong one. <https://docs.slack.dev/reference/block-kit/block-elements/select-menu-element> and
 //! <https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object>
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
 use crate::{
@@ -67,10 +65,7 @@ fn who(notice: &Notice<'_>) -> String {
 }
 
 fn duration(minutes: i64) -> Value {
-    let mut text = String::with_capacity(16);
-    let (count, unit) = if minutes % 60 == 0 { (minutes / 60, "hour") } else { (minutes, "minute") };
-    let _ = write!(text, "{count} {unit}{}", if count == 1 { "" } else { "s" });
-    json!({ "text": plain(&text, OPTION), "value": minutes.to_string() })
+    json!({ "text": plain(&words::minutes(minutes), OPTION), "value": minutes.to_string() })
 }
 
 fn menu(action_id: &str, label: &str, options: Vec<Value>, initial: Value) -> Value {

@@ -1,0 +1,196 @@
+//! What a case's page and the overview say beyond the notice: how it stands, who may approve, what happened.
+//!
+//! Computed from what is kept, for a serve on this machine and for a stack alike. Nothing is decided here: who may approve is a
+//! courtesy, and whoever decides asks the rules again.
+
+use access::{
+    approval_rules::{AnswerKind, Matter, Who},
+    case::Case,
+    decision::{Answer, Channel},
+    diagnose::{Diagnosed, Setting},
+    diagnosis::{Remedy, Response},
+    notice::{
+        html::{Answering, Event, GrantRow, May, Standing},
+        progress::because,
+    },
+    reconcile::{Grant, Holder, State as GrantState},
+};
+use decide::authority::Authority;
+
+use crate::{
+    desk::{span, time},
+    files::{CaseFile, State, offers},
+};
+
+/// How a case stands, for its page.
+#[derive(Debug, Default)]
+pub struct View {
+    state: String,
+    is_loud: bool,
+    offers: Vec<Remedy>,
+    approvers: Vec<May>,
+    events: Vec<Event>,
+    can_revoke: bool,
+}
+
+impl View {
+    /// Of a case at the opening that is shown. `now` in seconds.
+    pub fn of(
+        file: &CaseFile,
+        case: &Case,
+        diagnosed: &Diagnosed,
+        setting: &Setting,
+        authority: &Authority,
+        channel: Channel,
+        now: i64,
+    ) -> Self {
+        let state = file.state(setting, now);
+        let is_open = state == State::Open;
+        let offers = if is_open { offers(case, diagnosed) } else { Vec::new() };
+        let is_held = file.grant.as_ref().is_some_and(|grant| !grant.is_over());
+        Self {
+            state: sentence(file, &state, diagnosed, case, now),
+            is_loud: file.is_overdue(now),
+            approvers: offers.first().map_or_else(Vec::new, |best| approvers(authority, diagnosed, best, channel)),
+            offers,
+            events: events(file),
+            // Before anything is held, too: what was approved a moment ago is on its way.
+            can_revoke: file.revocation.is_none()
+                && (is_held || file.grant.is_none() && matches!(state, State::Approved(_))),
+        }
+    }
+
+    /// For the page. `approver`: as whom answers from the page count, where it takes any.
+    pub fn standing<'a>(
+        &'a self,
+        opening: u64,
+        approver: Option<&'a str>,
+        is_rehearsal: bool,
+        reply: Option<(&'a str, bool)>,
+    ) -> Standing<'a> {
+        let answering = |approver| Answering { approver, opening, is_rehearsal, can_revoke: self.can_revoke, reply };
+        Standing {
+            state: &self.state,
+            is_loud: self.is_loud,
+            offers: &self.offers,
+            approvers: &self.approvers,
+            events: &self.events,
+            answering: approver.map(answering),
+        }
+    }
+}
+
+fn sentence(file: &CaseFile, state: &State, diagnosed: &Diagnosed, case: &Case, now: i64) -> String {
+    let until = file.decision.as_ref().map(|decision| decision.not_after);
+    match state {
+        State::Open => {
+            let lapses = case.opened_at + access::decide::REQUEST_LAPSES;
+            format!("Nobody has answered yet. It can be answered until {}.", time(lapses))
+        }
+        State::ByHand if diagnosed.diagnosis.response == Response::RaiseAlarm => {
+            "An alarm: nothing of it can be approved.".to_owned()
+        }
+        State::ByHand => "It can't be approved: a person has to make the change.".to_owned(),
+        State::Lapsed => "Nobody answered within a day: the request has lapsed, and nothing is given.".to_owned(),
+        State::Closed => {
+            "No denial has joined it for a day: it is closed, and opens anew with the next one.".to_owned()
+        }
+        State::Rejected(by) => format!("{by} said no: nothing is given."),
+        State::Revoked(by) if file.grant.as_ref().is_some_and(|grant| !grant.is_over()) => {
+            format!("{by} took it back; it is being removed.")
+        }
+        State::Revoked(by) => format!("{by} took it back."),
+        State::Over(by) => {
+            let end = file.grant.as_ref().and_then(Grant::end).map(because).unwrap_or_default();
+            format!("{by} approved it, and it is over. {end}")
+        }
+        State::Approved(by) => {
+            let left = until.map_or_else(String::new, |end| format!(" until {}", time(end)));
+            match file.grant.as_ref().map(|grant| &grant.state) {
+                _ if file.is_overdue(now) => format!("{by} approved it{left}. It should be gone, and is not."),
+                Some(GrantState::Given) => {
+                    format!("{by} approved it{left}: {} left.", span(until.unwrap_or(now) - now))
+                }
+                _ => format!("{by} approved it{left}. It is being given."),
+            }
+        }
+    }
+}
+
+fn approvers(authority: &Authority, diagnosed: &Diagnosed, best: &Remedy, channel: Channel) -> Vec<May> {
+    let Ok(approvers) = &authority.approvers else { return Vec::new() };
+    let diagnosis = &diagnosed.diagnosis;
+    // Asked of the shortest time: what is longer may be refused where this is not.
+    let minutes = access::answer::DURATIONS.first().copied().unwrap_or_default();
+    let matter = Matter { answer: AnswerKind::Approve, diagnosis, remedy: best, minutes, channel };
+    let may = |approver| {
+        let verdict = authority.rules.decide(&matter.asked_by(Who::Listed(approver)));
+        May { name: approver.name.clone(), may: verdict.allowed, because: verdict.because.join("; ") }
+    };
+    approvers.iter().map(may).collect()
+}
+
+fn events(file: &CaseFile) -> Vec<Event> {
+    let mut events = Vec::new();
+    if let Some(decision) = &file.decision {
+        let what = match decision.answer {
+            Answer::Approve => format!("{} approved it until {}", decision.by.approver, time(decision.not_after)),
+            Answer::Reject => format!("{} said no", decision.by.approver),
+        };
+        events.push(Event { at: decision.decided_at, what: format!("{what}, by {}", decision.by.channel.word()) });
+    }
+    if let Some(revocation) = &file.revocation {
+        let what = format!("{} took it back, by {}", revocation.by.approver, revocation.by.channel.word());
+        events.push(Event { at: revocation.revoked_at, what });
+    }
+    let entries = file.answers.iter().chain(&file.history);
+    events.extend(entries.map(|entry| Event { at: entry.at, what: entry.sentence() }));
+    events.sort_by_key(|event| event.at);
+    events
+}
+
+/// What the overview says of what is given: what should be gone first, then what ends first.
+pub fn grants(files: &[CaseFile], now: i64) -> Vec<GrantRow> {
+    let held = |file: &&CaseFile| file.grant.as_ref().is_some_and(|grant| !grant.is_over());
+    let mut files: Vec<&CaseFile> = files.iter().filter(held).collect();
+    files.sort_by_key(|file| (!file.is_overdue(now), file.grant.as_ref().map(|grant| grant.not_after)));
+    let row = |file: &CaseFile| {
+        let grant = file.grant.as_ref()?;
+        let (Holder::User(name) | Holder::Role(name)) = &grant.holder;
+        let is_overdue = file.is_overdue(now);
+        let left =
+            if is_overdue { "should be gone".to_owned() } else { format!("{} left", span(grant.not_after - now)) };
+        let by = file.decision.as_ref().map_or_else(|| "nobody knows whom".to_owned(), |its| its.by.approver.clone());
+        Some(GrantRow { case_id: file.subject.case_id.clone(), holder: name.clone(), left, is_overdue, by })
+    };
+    files.into_iter().filter_map(row).collect()
+}
+
+/// What was answered, newest first.
+pub fn answers(files: &[CaseFile]) -> Vec<Event> {
+    let answer = |file: &CaseFile| {
+        let decision = file.decision.as_ref()?;
+        let did = match decision.answer {
+            Answer::Approve => "approved",
+            Answer::Reject => "rejected",
+        };
+        let (at, by) = (decision.decided_at, &decision.by.approver);
+        Some(Event { at, what: format!("{}: {by} {did} case {}", time(at), file.subject.case_id) })
+    };
+    let mut events: Vec<Event> = files.iter().filter_map(answer).collect();
+    events.sort_by_key(|event| std::cmp::Reverse(event.at));
+    events
+}
+
+/// Cases opened in each of the last hours, oldest first: notices, then alarms.
+pub fn hours(cases: impl Iterator<Item = (i64, Response)>, now: i64) -> [(u64, u64); 24] {
+    let mut hours = [(0, 0); 24];
+    for (opened_at, response) in cases {
+        let back = (now.div_euclid(3600) - opened_at.div_euclid(3600)).try_into().unwrap_or(usize::MAX);
+        let hour = 23_usize.checked_sub(back).and_then(|at| hours.get_mut(at));
+        if let Some((notices, alarms)) = hour {
+            *(if response == Response::RaiseAlarm { alarms } else { notices }) += 1;
+        }
+    }
+    hours
+}
