@@ -3,6 +3,8 @@
 //! Computed from what is kept, for a serve on this machine and for a stack alike. Nothing is decided here: who may approve is a
 //! courtesy, and whoever decides asks the rules again.
 
+use std::collections::BTreeSet;
+
 use access::{
     approval_rules::{AnswerKind, Matter, Who},
     case::Case,
@@ -27,6 +29,7 @@ use crate::{
 pub struct View {
     state: String,
     is_loud: bool,
+    is_answered: bool,
     offers: Vec<Remedy>,
     approvers: Vec<May>,
     events: Vec<Event>,
@@ -51,6 +54,7 @@ impl View {
         Self {
             state: sentence(file, &state, diagnosed, case, now),
             is_loud: file.is_overdue(now),
+            is_answered: file.decision.is_some(),
             approvers: offers.first().map_or_else(Vec::new, |best| approvers(authority, diagnosed, best, channel)),
             offers,
             events: events(file),
@@ -72,6 +76,7 @@ impl View {
         Standing {
             state: &self.state,
             is_loud: self.is_loud,
+            is_answered: self.is_answered,
             offers: &self.offers,
             approvers: &self.approvers,
             events: &self.events,
@@ -130,6 +135,14 @@ fn approvers(authority: &Authority, diagnosed: &Diagnosed, best: &Remedy, channe
     approvers.iter().map(may).collect()
 }
 
+fn way(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Slack => "in Slack",
+        Channel::Aws => "with AWS credentials",
+        Channel::Local => "on this machine",
+    }
+}
+
 fn events(file: &CaseFile) -> Vec<Event> {
     let mut events = Vec::new();
     if let Some(decision) = &file.decision {
@@ -137,10 +150,10 @@ fn events(file: &CaseFile) -> Vec<Event> {
             Answer::Approve => format!("{} approved it until {}", decision.by.approver, time(decision.not_after)),
             Answer::Reject => format!("{} said no", decision.by.approver),
         };
-        events.push(Event { at: decision.decided_at, what: format!("{what}, by {}", decision.by.channel.word()) });
+        events.push(Event { at: decision.decided_at, what: format!("{what}, {}", way(decision.by.channel)) });
     }
     if let Some(revocation) = &file.revocation {
-        let what = format!("{} took it back, by {}", revocation.by.approver, revocation.by.channel.word());
+        let what = format!("{} took it back, {}", revocation.by.approver, way(revocation.by.channel));
         events.push(Event { at: revocation.revoked_at, what });
     }
     let entries = file.answers.iter().chain(&file.history);
@@ -164,6 +177,13 @@ pub fn grants(files: &[CaseFile], now: i64) -> Vec<GrantRow> {
         Some(GrantRow { case_id: file.subject.case_id.clone(), holder: name.clone(), left, is_overdue, by })
     };
     files.into_iter().filter_map(row).collect()
+}
+
+/// The cases that somebody has answered at the opening at which they are now.
+pub fn answered(files: &[CaseFile]) -> BTreeSet<String> {
+    let is_now = |file: &&CaseFile| file.case.as_ref().is_some_and(|case| case.opening == file.subject.opening);
+    let files = files.iter().filter(is_now).filter(|file| file.decision.is_some());
+    files.map(|file| file.subject.case_id.clone()).collect()
 }
 
 /// What was answered, newest first.

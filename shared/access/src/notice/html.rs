@@ -64,7 +64,11 @@ pub fn case_page(notice: &Notice<'_>, standing: Option<&Standing<'_>>, has_index
     let headline = facts::headline(diagnosis);
     let response = diagnosis.response;
     let body = html! {
-        span class={ "badge " (words::response(response)) } { (advice::badge(diagnosis)) }
+        @if standing.is_some_and(|standing| standing.is_answered) {
+            span.badge { "Answered" }
+        } @else {
+            span class={ "badge " (words::response(response)) } { (advice::badge(diagnosis)) }
+        }
         h1 { (headline) }
         p.lead {
             (facts::rule_sentence(diagnosis))

@@ -136,13 +136,15 @@ impl Console {
         let opened = source.opened(DAY, now).await?;
         let files = source.read(&opened.subjects).await?;
         let given = source.read(&source.given(Some(DAY), now).await?).await?;
+        let answered = view::answered(&files);
         // One row a case, whichever of its openings are listed.
         let mut cases: Vec<&Case> = files.iter().filter_map(|file: &CaseFile| file.case.as_ref()).collect();
         cases.sort_by(|a, b| a.id.cmp(&b.id));
         cases.dedup_by(|a, b| a.id == b.id);
         let diagnoses: Vec<Diagnosis> = cases.iter().map(|case| case.diagnosed(source.setting()).diagnosis).collect();
         let rows = cases.iter().zip(&diagnoses).map(|(case, diagnosis)| {
-            Row::Case(CaseRow { id: &case.id, diagnosis, count: case.count, last_seen: &case.last_seen })
+            let is_answered = answered.contains(&case.id);
+            Row::Case(CaseRow { id: &case.id, diagnosis, count: case.count, last_seen: &case.last_seen, is_answered })
         });
         let rows: Vec<_> = rows.collect();
         let times = cases.iter().zip(&diagnoses).map(|(case, diagnosis)| (case.opened_at, diagnosis.response));

@@ -9,6 +9,7 @@ use access::{
     case::Case,
     decision::Channel,
     diagnose::Diagnosed,
+    diagnosis::Response as Respond,
     notice::{
         Notice, Together,
         html::{self, CaseRow, Doors, Overview, Row},
@@ -108,11 +109,19 @@ async fn listed(machine: &Machine, can_answer: bool) -> Response {
     let setting = &machine.triage.setting;
     let now = machine.now();
     let diagnosed: Vec<_> = cases.iter().map(|case| case.diagnosed(setting)).collect();
+    let asked = cases.iter().zip(&diagnosed).filter(|(_, its)| its.diagnosis.response == Respond::RequestApproval);
+    let asked: Vec<Subject> =
+        asked.map(|(case, _)| Subject { case_id: case.id.clone(), opening: case.opening }).take(files::MOST).collect();
+    let answered = match files::read(&machine.store, &asked).await {
+        Ok(files) => view::answered(&files),
+        Err(why) => return unavailable(&why.to_string()),
+    };
     let began: Vec<_> = storms.iter().map(StormFile::began).collect();
     let storms: Vec<_> = storms.iter().zip(&began).map(|(storm, began)| storm.storm(began)).collect();
     let rows = cases.iter().zip(&diagnosed).map(|(case, diagnosed)| {
         let diagnosis = &diagnosed.diagnosis;
-        Row::Case(CaseRow { id: &case.id, diagnosis, count: case.count, last_seen: &case.last_seen })
+        let is_answered = answered.contains(&case.id);
+        Row::Case(CaseRow { id: &case.id, diagnosis, count: case.count, last_seen: &case.last_seen, is_answered })
     });
     let rows: Vec<_> = rows.chain(storms.iter().map(Row::Storm)).collect();
     let given = match files::given(&machine.store, Some(DAY), now).await {

@@ -5,7 +5,7 @@
 
 use maud::{Markup, display, html};
 
-use super::{advice, escape, shown, words};
+use super::{advice, command, escape, policy, shown, words};
 use crate::{answer::DURATIONS, diagnosis::Remedy, notice::slack::outcome};
 
 /// How a case stands.
@@ -15,6 +15,8 @@ pub struct Standing<'a> {
     pub state: &'a str,
     /// Something of it is wrong: a permission that should be gone.
     pub is_loud: bool,
+    /// Somebody has answered.
+    pub is_answered: bool,
     /// What can be approved, best first; nothing once somebody has answered.
     pub offers: &'a [Remedy],
     /// Who may approve the best of it, and why others may not; empty where nobody knows.
@@ -97,6 +99,10 @@ fn buttons(standing: &Standing<'_>, answering: &Answering<'_>) -> Markup {
                     h3 { (advice::order(remedy)) }
                     p { (advice::reason(remedy)) }
                     p.muted { (advice::reach_and_risk(remedy)) }
+                    @if let Some(document) = &remedy.policy {
+                        @let json = { let mut json = String::new(); policy::write(&mut json, document, ""); json };
+                        (command("Exactly this policy", Some(&json)))
+                    }
                     div.choose {
                         label for={ "minutes-" (index) } { "For" }
                         select id={ "minutes-" (index) } name="minutes" {

@@ -28,6 +28,8 @@ pub struct CaseRow<'a> {
     pub count: u64,
     /// The time of the last, ISO 8601, UTC.
     pub last_seen: &'a str,
+    /// Somebody has answered it.
+    pub is_answered: bool,
 }
 
 /// Where a denial can be sent, for whoever opens an empty list.
@@ -84,8 +86,12 @@ pub fn overview(rows: &[Row<'_>], doors: Doors<'_>, overview: &Overview<'_>) -> 
 
 fn list(rows: &[Row<'_>], doors: Doors<'_>, overview: Option<&Overview<'_>>) -> String {
     let mut rows = rows.to_vec();
-    // All times are CloudTrail's: UTC, of one width, so their order is the text's.
-    rows.sort_by(|a, b| b.time().cmp(a.time()));
+    // What waits for an answer comes first where answers are given. All times are CloudTrail's: UTC, of one width, so their order is
+    // the text's.
+    rows.sort_by(|a, b| {
+        let waits = |row: &Row<'_>| overview.is_some() && row.waits();
+        waits(b).cmp(&waits(a)).then_with(|| b.time().cmp(a.time()))
+    });
     let has_alarm = rows.iter().any(|row| row.response() == Response::RaiseAlarm);
     let body = html! {
         h1 { "Cases" }
@@ -93,7 +99,7 @@ fn list(rows: &[Row<'_>], doors: Doors<'_>, overview: Option<&Overview<'_>>) -> 
         @if rows.is_empty() {
             (empty(doors))
         } @else {
-            p.lead { (tally(&rows)) }
+            p.lead { (tally(&rows)) @if overview.is_some() { " What waits comes first." } }
             ol.cases role="list" {
                 @for row in rows.iter().take(MOST) {
                     @match row {
@@ -178,6 +184,14 @@ impl Row<'_> {
         }
     }
 
+    fn waits(&self) -> bool {
+        self.response() == Response::RequestApproval && !self.is_answered()
+    }
+
+    fn is_answered(&self) -> bool {
+        matches!(self, Row::Case(case) if case.is_answered)
+    }
+
     fn response(&self) -> Response {
         match self {
             Row::Case(case) => case.diagnosis.response,
@@ -187,11 +201,12 @@ impl Row<'_> {
 }
 
 fn tally(rows: &[Row<'_>]) -> String {
-    let count = |response| rows.iter().filter(|row| row.response() == response).count();
+    let count = |response| rows.iter().filter(|row| row.response() == response && !row.is_answered()).count();
     let parts = [
         (count(Response::RaiseAlarm), "alarm", "alarms"),
         (count(Response::RequestApproval), "waits for an approval", "wait for an approval"),
         (count(Response::SuggestFix), "is to be fixed by hand", "are to be fixed by hand"),
+        (rows.iter().filter(|row| row.is_answered()).count(), "has been answered", "have been answered"),
         (count(Response::Ignore), "is ignored", "are ignored"),
     ];
     let parts: Vec<String> = parts
@@ -209,7 +224,7 @@ fn case_row(case: &CaseRow<'_>) -> Markup {
     html! {
         li class=(response) {
             div {
-                span class={ "badge " (response) } { (advice::badge(diagnosis)) }
+                @if case.is_answered { span.badge { "Answered" } } @else { span class={ "badge " (response) } { (advice::badge(diagnosis)) } }
                 h2 {
                     @match escape::link_id(case.id) {
                         Some(id) => { a href={ "case/" (id) } { (headline) } }
