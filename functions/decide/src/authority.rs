@@ -4,8 +4,12 @@
 //! Only ending a grant early asks no rule, so that a broken set of rules keeps nothing alive.
 
 use access::{
-    approval_rules::{ApprovalRules, RulesError},
+    answer::DURATIONS,
+    approval_rules::{AnswerKind, ApprovalRules, Matter, RulesError, Who},
     approver::Approvers,
+    decision::Channel,
+    diagnosis::{Diagnosis, Remedy},
+    notice::html::May,
 };
 
 /// The operator's two files, read.
@@ -27,6 +31,21 @@ impl Authority {
         let faults = approvers.as_ref().err().cloned().into_iter();
         let faults = faults.chain(rules.as_ref().err().map(ToString::to_string)).collect();
         Self { approvers, rules: rules.unwrap_or_else(ApprovalRules::broken), faults }
+    }
+}
+
+impl Authority {
+    /// Everybody who may be asked, with what the rules say of their approving this remedy for the shortest time. What is longer may be
+    /// refused where that is not. Nobody, where nobody knows.
+    pub fn who_may(&self, diagnosis: &Diagnosis, remedy: &Remedy, channel: Channel) -> Vec<May> {
+        let Ok(approvers) = &self.approvers else { return Vec::new() };
+        let minutes = DURATIONS.first().copied().unwrap_or_default();
+        let matter = Matter { answer: AnswerKind::Approve, diagnosis, remedy, minutes, channel };
+        let may = |approver| {
+            let verdict = self.rules.decide(&matter.asked_by(Who::Listed(approver)));
+            May { name: approver.name.clone(), may: verdict.allowed, because: verdict.because.join("; ") }
+        };
+        approvers.iter().map(may).collect()
     }
 }
 

@@ -5,8 +5,16 @@
 
 use access::{
     answer::aws::Wish,
+    case::Case,
+    decide::REQUEST_LAPSES,
+    decision::{Answer, Channel},
+    diagnosis::{Apply, Remedy},
     link::Link,
-    notice::{Notice, Together, html},
+    notice::{
+        Notice, Together,
+        html::{self, Event, Standing},
+        time,
+    },
     triage::{PrincipalFile, principal_key_of},
 };
 use adapters::{store::Store, telemetry::Metric};
@@ -15,7 +23,7 @@ use tracing::error;
 use crate::{
     answer::Asked,
     door::{Door, nothing},
-    found::{Found, parsed},
+    found::{Found, Row, parsed},
     handle::{Report, Trouble},
     request::{Request, Response},
 };
@@ -54,18 +62,78 @@ impl<S: Store> Door<S> {
         }
         let asked = Asked { case_id: link.case_id, opening: link.opening, wish: Wish::Reject };
         let found = Found::read(&self.decide.store, &asked, now).await?;
-        let Some(case) = found.case.filter(|case| case.opening == asked.opening) else { return Ok(None) };
+        let Some(case) = found.case.as_ref().filter(|case| case.opening == asked.opening) else { return Ok(None) };
         let setting = &self.decide.setting;
         let diagnosed = case.diagnosed(setting);
-        let files = self.decide.store.read(&[principal_key_of(&case)]).await?;
+        let files = self.decide.store.read(&[principal_key_of(case)]).await?;
         let recent = files.first().and_then(parsed::<PrincipalFile>).unwrap_or_default().recent;
-        let near = recent.iter().filter(|recent| recent.is_near(&case, case.opened_at));
+        let near = recent.iter().filter(|recent| recent.is_near(case, case.opened_at));
         let together: Vec<Together> = near.map(|recent| recent.beside()).collect();
-        Ok(Some(html::page(&Notice {
+        let notice = Notice {
             diagnosis: &diagnosed.diagnosis,
             call: &diagnosed.call(),
             case: Some(case.facts(&together, None)),
             grant_mode: setting.mode,
-        })))
+        };
+        let best = diagnosed.diagnosis.remedies.iter().find(|remedy| remedy.apply == Apply::OnApproval);
+        let is_open = matches!(found.decision, Row::None) && now - case.opened_at < REQUEST_LAPSES;
+        let (authority, _) = self.decide.authority.now().await;
+        // Slack is where most people answer; the rules may tell the ways apart.
+        let ask = |best: &Remedy| authority.who_may(&diagnosed.diagnosis, best, Channel::Slack);
+        let approvers = best.filter(|_| is_open).map(ask).unwrap_or_default();
+        let (state, events) = (state(&found, case, best, now), events(&found));
+        let standing = Standing {
+            state: &state,
+            is_loud: false,
+            is_answered: !matches!(found.decision, Row::None),
+            offers: &[],
+            approvers: &approvers,
+            events: &events,
+            answering: None,
+        };
+        Ok(Some(html::case_page(&notice, Some(&standing), false)))
     }
+}
+
+/// How it stands, as far as the decision says; whether IAM holds what was given is reconcile's to know.
+fn state(found: &Found, case: &Case, best: Option<&Remedy>, now: i64) -> String {
+    let lapses = case.opened_at + REQUEST_LAPSES;
+    match (&found.revocation, &found.decision, best) {
+        (Row::Is(row, _), ..) => format!("{} took it back.", row.record.by.approver),
+        (_, Row::Is(row, _), _) if row.record.answer == Answer::Reject => {
+            format!("{} said no: nothing is given.", row.record.by.approver)
+        }
+        (_, Row::Is(row, _), _) if row.record.not_after <= now => {
+            format!("{} approved it, until {}: its time is over.", row.record.by.approver, time(row.record.not_after))
+        }
+        (_, Row::Is(row, _), _) => {
+            format!("{} approved it until {}.", row.record.by.approver, time(row.record.not_after))
+        }
+        (_, Row::Unreadable(_), _) => "What stands in the decision's place is none: nobody can answer.".to_owned(),
+        (_, Row::None, None) => "It can't be approved: if it was meant, a person has to make the change.".to_owned(),
+        (_, Row::None, Some(_)) if now >= lapses => "Nobody answered within a day: the request has lapsed.".to_owned(),
+        (_, Row::None, Some(_)) => format!(
+            "Nobody has answered yet. It can be answered until {}, in Slack or with trailpass approve {}.",
+            time(lapses),
+            case.id
+        ),
+    }
+}
+
+/// What was answered, and what did not count, oldest first.
+fn events(found: &Found) -> Vec<Event> {
+    let mut events: Vec<Event> =
+        found.history.1.entries.iter().map(|entry| Event { at: entry.at, what: entry.sentence() }).collect();
+    if let Row::Is(row, _) = &found.decision {
+        let what = match row.record.answer {
+            Answer::Approve => "approved it",
+            Answer::Reject => "said no",
+        };
+        events.push(Event { at: row.record.decided_at, what: format!("{} {what}", row.record.by.approver) });
+    }
+    if let Row::Is(row, _) = &found.revocation {
+        events.push(Event { at: row.record.revoked_at, what: format!("{} took it back", row.record.by.approver) });
+    }
+    events.sort_by_key(|event| event.at);
+    events
 }

@@ -6,6 +6,7 @@
 //! `escape`, and each way encodes the result once more for where it goes.
 
 pub use escape::is_hidden;
+pub use slack::outcome::time;
 
 pub use crate::grant::GrantMode;
 use crate::{diagnosis::Diagnosis, request};

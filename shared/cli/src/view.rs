@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use access::{
-    approval_rules::{AnswerKind, Matter, Who},
     case::Case,
     decision::{Answer, Channel},
     diagnose::{Diagnosed, Setting},
@@ -55,7 +54,9 @@ impl View {
             state: sentence(file, &state, diagnosed, case, now),
             is_loud: file.is_overdue(now),
             is_answered: file.decision.is_some(),
-            approvers: offers.first().map_or_else(Vec::new, |best| approvers(authority, diagnosed, best, channel)),
+            approvers: offers
+                .first()
+                .map_or_else(Vec::new, |best| authority.who_may(&diagnosed.diagnosis, best, channel)),
             offers,
             events: events(file),
             // Before anything is held, too: what was approved a moment ago is on its way.
@@ -120,19 +121,6 @@ fn sentence(file: &CaseFile, state: &State, diagnosed: &Diagnosed, case: &Case, 
             }
         }
     }
-}
-
-fn approvers(authority: &Authority, diagnosed: &Diagnosed, best: &Remedy, channel: Channel) -> Vec<May> {
-    let Ok(approvers) = &authority.approvers else { return Vec::new() };
-    let diagnosis = &diagnosed.diagnosis;
-    // Asked of the shortest time: what is longer may be refused where this is not.
-    let minutes = access::answer::DURATIONS.first().copied().unwrap_or_default();
-    let matter = Matter { answer: AnswerKind::Approve, diagnosis, remedy: best, minutes, channel };
-    let may = |approver| {
-        let verdict = authority.rules.decide(&matter.asked_by(Who::Listed(approver)));
-        May { name: approver.name.clone(), may: verdict.allowed, because: verdict.because.join("; ") }
-    };
-    approvers.iter().map(may).collect()
 }
 
 fn way(channel: Channel) -> &'static str {

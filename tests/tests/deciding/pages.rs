@@ -7,7 +7,7 @@ use access::{
 use adapters::telemetry::Metric;
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, STACK, event};
+use crate::desk::{Desk, HOUR, STACK, event, rejects};
 
 /// The event of a link with this code.
 fn asked(link: &Link, code: &str) -> Value {
@@ -54,6 +54,50 @@ async fn a_link_shows_its_case() {
     let policy = header("content-security-policy");
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     assert!(is_shown(&desk, &right).await);
+}
+
+#[tokio::test]
+async fn the_page_says_how_it_stands_and_decides_nothing() {
+    let mut desk = Desk::new().await;
+    let case = desk.denied().await;
+    let link = Link::new(&case.id, 1, desk.now());
+    let right = asked(&link, &code(&desk, &link, STACK).await);
+    let body = desk.take(&right).await.0.body;
+    assert!(body.contains("Nobody has answered yet") && body.contains("Who may approve:"), "{body}");
+    assert!(body.contains("nobody approves what was refused to themselves"), "{body}");
+    // There is no list of cases here to lead to.
+    assert!(!body.contains("All cases") && !body.contains("<form"), "{body}");
+    // Who was refused tries to approve it: it stands there, as text.
+    desk.click(&desk.approves(&case, "U0ALICE")).await;
+    desk.click(&desk.approves(&case, "U0SAANVI")).await;
+    desk.click(&rejects(&case, "U0NIKKI")).await;
+    let body = desk.take(&right).await.0.body;
+    assert!(body.contains("saanvi approved it until") && !body.contains("Nobody has answered"), "{body}");
+    assert!(body.contains("What happened since") && body.contains("nikki came too late with reject"), "{body}");
+    assert!(!body.contains("<form") && !body.contains("Who may approve"), "{body}");
+    desk.later(2 * HOUR);
+    let body = desk.take(&right).await.0.body;
+    assert!(body.contains("its time is over"), "{body}");
+}
+
+/// Whoever writes a history writes it for people to read, and for nothing else to obey.
+#[tokio::test]
+async fn a_hostile_history_is_text() {
+    let desk = Desk::new().await;
+    let case = desk.denied().await;
+    let link = Link::new(&case.id, 1, desk.now());
+    let right = asked(&link, &code(&desk, &link, STACK).await);
+    let hostile = "</span><script>alert(1)</script>\u{202e}\u{1b}[2J";
+    let entry = json!({ "event": "refused", "at": 1, "case": case.id, "opening": 1, "approver": hostile, "answer": hostile, "result": hostile });
+    let history = json!({ "entries": [entry] }).to_string();
+    desk.write(&access::decision::history_key(&case.id, 1), &history).await;
+    // Another case's is not shown here.
+    let other = json!({ "entries": [{ "event": "refused", "at": 1, "approver": "somebody-elses" }] }).to_string();
+    desk.write(&access::decision::history_key("2gd4tjkox2q74mauvvu6", 1), &other).await;
+    let body = desk.take(&right).await.0.body;
+    assert!(body.contains("&lt;script&gt;") && !body.contains("<script"), "{body}");
+    assert!(body.contains("\\u{202e}") && !body.contains(['\u{202e}', '\u{1b}']), "{body}");
+    assert!(!body.contains("somebody-elses"), "{body}");
 }
 
 #[tokio::test]
