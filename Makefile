@@ -29,6 +29,7 @@ tools: ## Installs what tests, checks and packaging need into .tools/
 test: tools ## Runs every test
 	cargo test --workspace --locked --no-fail-fast
 	python tests/template/template_test.py
+	python tests/browser/pages_test.py
 
 .PHONY: check
 check: tools $(TOOLS)/bin/cargo-deny ## Format, lints, documentation, licences, template

@@ -42,6 +42,13 @@ if ! command -v jq >/dev/null 2>&1; then
         fail "jq is missing and could not be installed (Debian and Ubuntu: sudo apt-get install -y jq; macOS: brew install jq)."
 fi
 
+# The pages are looked at in a real browser. Playwright drives the system's: its own would be another 150 MB for each checkout.
+if ! command -v chromium >/dev/null 2>&1 && ! command -v chromium-browser >/dev/null 2>&1 && ! command -v google-chrome >/dev/null 2>&1; then
+    echo "installing chromium (once)" >&2
+    { command -v apt-get >/dev/null 2>&1 && apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 ||
+        fail "chromium is missing and could not be installed (Debian and Ubuntu: sudo apt-get install -y chromium)."
+fi
+
 current() { [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; }
 
 current && exit 0
