@@ -12,7 +12,7 @@ const RESOLVE: &str = r#"
 import json, sys
 sys.path.insert(0, sys.argv[1])
 import stack
-hub = stack.Stack(stack.translate(), json.loads(sys.argv[2]))
+hub = stack.Stack(stack.translate(), json.loads(sys.argv[2]) | {"GrantMode": sys.argv[3]})
 kinds = {"policies": "AWS::IAM::Policy", "roles": "AWS::IAM::Role", "functions": "AWS::Lambda::Function", "keys": "AWS::KMS::Key"}
 print(json.dumps({"rules": hub.denial_rules()} | {name: hub.of_type(kind) for name, kind in kinds.items()}))
 "#;
@@ -31,14 +31,14 @@ const PARAMETERS: &str = r#"{
 /// `rules`, `policies`, `roles`, `functions` and `keys` of a hub, by logical name.
 pub fn hub() -> &'static Value {
     static HUB: OnceLock<Value> = OnceLock::new();
-    HUB.get_or_init(|| {
-        let made = Command::new(tool("python"))
-            .args(["-c", RESOLVE])
-            .arg(in_checkout("tests/template"))
-            .arg(PARAMETERS)
-            .output();
-        let made = made.expect("python starts");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        serde_json::from_slice(&made.stdout).expect("it prints JSON")
-    })
+    HUB.get_or_init(|| hub_in("managed"))
+}
+
+/// The same of a hub in a grant mode.
+pub fn hub_in(mode: &str) -> Value {
+    let mut resolving = Command::new(tool("python"));
+    let made = resolving.args(["-c", RESOLVE]).arg(in_checkout("tests/template")).args([PARAMETERS, mode]).output();
+    let made = made.expect("python starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    serde_json::from_slice(&made.stdout).expect("it prints JSON")
 }

@@ -52,7 +52,11 @@ pub struct Whole {
 
 impl Whole {
     pub async fn at(moto: &Moto, name: &str) -> Self {
-        let mut stack = Stack::at(moto, name, GrantMode::Managed).await;
+        Self::in_mode(moto, name, GrantMode::Managed).await
+    }
+
+    pub async fn in_mode(moto: &Moto, name: &str, mode: GrantMode) -> Self {
+        let mut stack = Stack::at(moto, name, mode).await;
         let aws = stack.place.aws.clone();
         let links = Key::new(&aws).await;
         let secret = json!({

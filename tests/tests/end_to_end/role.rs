@@ -3,6 +3,7 @@
 //! The emulator judges by action alone. It asks for every call whether it is allowed on `*`, so the policies' resources and
 //! conditions are left out here, and denials, which rest on them; that they are narrow is tested on the template itself.
 
+use access::grant::GrantMode;
 use serde_json::{Value, json};
 use tests::local::{
     ACCOUNT, REGION,
@@ -26,8 +27,7 @@ pub async fn enforce(moto: &Moto, from: &str) {
 }
 
 /// A role with the template's policies, and credentials of a session of it.
-async fn role(aws: &Aws, logical_name: &str) -> Keys {
-    let hub = template::hub();
+async fn role(aws: &Aws, hub: &Value, logical_name: &str) -> Keys {
     let name = format!("trailpass-{logical_name}");
     let arn = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
     let trust = hub["roles"][logical_name]["AssumeRolePolicyDocument"].to_string();
@@ -76,7 +76,7 @@ async fn the_job_works_and_nothing_else_does() {
     // Enforcement is the whole emulator's.
     let moto = Moto::start();
     let mut place = Place::at(&moto, "trailpass", TRIAGE).await;
-    let keys = role(&place.aws, "TriageRole").await;
+    let keys = role(&place.aws, template::hub(), "TriageRole").await;
     place.set_keys(&keys);
     place.ledger.signs_forms_as(&keys);
     enforce(&moto, "0").await;
@@ -161,7 +161,7 @@ async fn refuses_everything_else(triage: &Aws, place: &Place) {
 async fn a_missing_permission_is_said() {
     let moto = Moto::start();
     let mut place = Place::at(&moto, "trailpass", TRIAGE).await;
-    let keys = role(&place.aws, "TriageRole").await;
+    let keys = role(&place.aws, template::hub(), "TriageRole").await;
     place.set_keys(&keys);
     place.ledger.signs_forms_as(&keys);
     let secret = [("RoleName", "trailpass-TriageRole"), ("PolicyName", "SlackBotTokenSecret")];
@@ -186,11 +186,35 @@ async fn a_missing_permission_is_said() {
 /// What none of the three can do alone, they do together, each with its own role. No call of theirs is refused on the way.
 #[tokio::test]
 async fn three_roles_make_one_grant() {
+    let (attached, inline) = three_roles_grant(GrantMode::Managed).await;
+    assert_eq!((attached.len(), inline.len()), (1, 0), "{attached:?}");
+}
+
+/// The same in the mode that writes policies, which reconcile's role may do in that mode alone.
+#[tokio::test]
+async fn three_roles_make_one_exact_grant() {
+    let (written, _) = three_roles_grant(GrantMode::Exact).await;
+    assert!(matches!(&written[..], [name] if name.starts_with("trailpass-")), "{written:?}");
+    let may_write = |hub: &Value| {
+        let policies = hub["policies"].as_object().unwrap().values();
+        let mut statements = policies.flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
+        statements.any(|one| one["Effect"] == "Allow" && list(&one["Action"]).contains(&json!("iam:PutUserPolicy")))
+    };
+    assert!(may_write(&template::hub_in("exact")) && !may_write(template::hub()), "in no other mode");
+}
+
+/// What the user holds when it is done.
+async fn three_roles_grant(mode: GrantMode) -> (Vec<String>, Vec<String>) {
+    let word = serde_json::to_value(mode).unwrap();
+    let hub = template::hub_in(word.as_str().unwrap());
     let moto = Moto::start();
-    let mut whole = Whole::at(&moto, "trailpass").await;
+    let mut whole = Whole::in_mode(&moto, "trailpass", mode).await;
     let aws = whole.stack.place.aws.clone();
-    let [triage, decide, reconcile] =
-        [role(&aws, "TriageRole").await, role(&aws, "DecideRole").await, role(&aws, "ReconcileRole").await];
+    let [triage, decide, reconcile] = [
+        role(&aws, &hub, "TriageRole").await,
+        role(&aws, &hub, "DecideRole").await,
+        role(&aws, &hub, "ReconcileRole").await,
+    ];
     whole.stack.place.set_keys(&decide);
     whole.decide = Whole::started(&whole.stack).await;
     whole.stack.place.set_keys(&reconcile);
@@ -219,5 +243,5 @@ async fn three_roles_make_one_grant() {
     }
 
     enforce(&moto, "inf").await;
-    assert_eq!(whole.stack.held(Who::User).await.0.len(), 1);
+    whole.stack.held(Who::User).await
 }
