@@ -5,7 +5,9 @@
 
 use std::{
     collections::BTreeMap,
-    process::{Command, Output, Stdio},
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
 };
 
@@ -90,8 +92,8 @@ impl Desk {
         self.whole.stack.place.aws.keys = self.keys["functions"].clone();
     }
 
-    /// Types a line.
-    async fn types(&self, who: &str, words: &[&str]) -> Said {
+    /// A line that somebody types.
+    fn command(&self, who: &str, words: &[&str]) -> Command {
         let keys = &self.keys[who];
         let mut command = Command::new(TRAILPASS);
         command.args(words).env_clear().stdin(Stdio::null());
@@ -106,6 +108,12 @@ impl Desk {
         ] {
             command.env(name, value);
         }
+        command
+    }
+
+    /// Types a line.
+    async fn types(&self, who: &str, words: &[&str]) -> Said {
+        let mut command = self.command(who, words);
         let output: Output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let text = |bytes| String::from_utf8(bytes).expect("text");
         let said = Said { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
@@ -216,6 +224,89 @@ async fn from_the_list_to_the_permission_and_back() {
     assert_eq!((over.len(), &over[0]["decision"]), (1, record));
 }
 
+/// A console that somebody has started, ended with its test.
+struct Console {
+    child: Child,
+    address: SocketAddr,
+    /// The path of its pages.
+    path: String,
+}
+
+impl Console {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (address, path) = line.trim().strip_prefix("http://").expect("an address").split_once('/').unwrap();
+        Self { child, address: address.parse().unwrap(), path: format!("/{path}") }
+    }
+
+    async fn asks(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+        let mut all = vec![("host".to_owned(), self.address.to_string())];
+        all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let (method, path) = (method.to_owned(), path.to_owned());
+        let request = http::Request { method, path, headers: all, body: body.as_bytes().to_vec() };
+        let answer = http::send(self.address, &request).await.unwrap();
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The console is a page before the same answer: signed by whoever runs it, decided by the stack.
+#[tokio::test]
+async fn the_console_answers_as_the_command_does() {
+    let desk = Desk::new().await;
+    let case = desk.whole.stack.denied(Who::User).await;
+    let mallory = Console::start(desk.command("mallory", &["console", "--stack", "desk"]));
+    let console = Console::start(desk.command("saanvi", &["console", "--stack", "desk"]));
+    let (status, list) = console.asks("GET", &console.path, &[], "").await;
+    assert!(status == 200 && list.contains(&case.id) && list.contains("Given now"), "{list}");
+    let page = |console: &Console| format!("{}case/{}", console.path, case.id);
+    let (status, shown) = console.asks("GET", &page(&console), &[], "").await;
+    assert!(
+        status == 200 && shown.contains("Who may approve: 2 of 3") && shown.contains("Approve</button>"),
+        "{shown}"
+    );
+    assert!(!shown.contains("rehearsal"), "{shown}");
+
+    let hash = shown.split("name=\"remedy\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let form = format!("answer=approve&opening=1&remedy={hash}&minutes=60");
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    let origin = |console: &Console| format!("http://{}", console.address);
+    let own = origin(&console);
+    for (path, headers, expected) in [
+        (page(&console), vec![kind], 403),
+        (page(&console), vec![kind, ("origin", "null")], 403),
+        (page(&console), vec![kind, ("origin", "https://evil.example")], 403),
+        (page(&mallory), vec![kind, ("origin", own.as_str())], 404),
+        (format!("/case/{}", case.id), vec![kind, ("origin", own.as_str())], 404),
+    ] {
+        let (status, said) = console.asks("POST", &path, &headers, &form).await;
+        assert_eq!(status, expected, "{path}: {said}");
+    }
+    assert_eq!(*desk.sent.lock().unwrap(), Vec::<String>::new());
+
+    // Whose credentials are no approver's is told by the stack, which decides.
+    let theirs = origin(&mallory);
+    let (_, said) = mallory.asks("POST", &page(&mallory), &[kind, ("origin", theirs.as_str())], &form).await;
+    assert!(said.contains("It did not count") && said.contains("only an approver"), "{said}");
+    assert_eq!(desk.whole.decision().await, None);
+
+    let (status, said) = console.asks("POST", &page(&console), &[kind, ("origin", own.as_str())], &form).await;
+    assert!(status == 200 && said.contains("Approved."), "{said}");
+    let written = desk.whole.decision().await.expect("a decision");
+    let by = &written["record"]["by"];
+    assert_eq!((&by["channel"], &by["approver"]), (&json!("aws"), &json!("saanvi")));
+    let (_, late) = console.asks("POST", &page(&console), &[kind, ("origin", own.as_str())], &form).await;
+    assert!(late.contains("saanvi had already approved it"), "{late}");
+}
+
 /// Who signed is what a checked signature says; what was signed is what is answered.
 #[tokio::test]
 async fn what_was_signed_is_one_answer_and_no_other() {
@@ -271,7 +362,7 @@ async fn what_is_wrong_is_said_in_one_line() {
     let desk_address = desk.moto.address;
     let id = "2gd4tjkox2q74mauvvu6";
     for (words, status, part) in [
-        (vec!["cases"], 2, "--stack"),
+        (vec!["cases", "--data", "/nonexistent"], 1, "--stack"),
         (vec!["cases", "--stack", "nowhere"], 1, "there is no stack nowhere"),
         (vec!["cases", "--stack", "../x"], 2, "letters, digits and dashes"),
         (vec!["approve", id, "--yes", "--stack", "desk"], 1, "there is no such case"),
