@@ -121,7 +121,10 @@ async fn serve(args: &args::Serve, guardrails: Guardrails) -> Result<(), String>
         }
     }
     eprintln!("Cases are kept in {}.", args.data.display());
-    eprintln!("Listening on http://{address}/ – send a denial: curl --data-binary @denial.json http://{address}/");
+    let token = if machine.is_rehearsal() { "" } else { " -H x-trailpass-token:…" };
+    eprintln!(
+        "Listening on http://{address}/ – send a denial: curl{token} --data-binary @denial.json http://{address}/"
+    );
     eprintln!("{}", machine.how_to_answer(&args.data));
     if let Some(folder) = &args.events {
         eprintln!("Watching {} for new files. Ctrl-C ends.", folder.display());

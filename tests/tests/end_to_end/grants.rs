@@ -87,7 +87,7 @@ impl Stack {
     }
 
     /// Makes a user or role in IAM, and gives a denial of it.
-    async fn denial(&self, who: Who) -> Denial {
+    pub async fn denial(&self, who: Who) -> Denial {
         let name = self.holder(who);
         let read = denial(&name, "GetTrailStatus");
         match who {

@@ -23,6 +23,7 @@ mod outage;
 mod road;
 mod role;
 mod scope;
+mod serve;
 mod start;
 
 use std::time::Duration;

@@ -82,17 +82,20 @@ async fn authority(State(machine): State<Arc<Machine>>, request: Request) -> Res
     }
 }
 
+/// Refuses who does not hold the token of this run, or names more than one.
+pub fn needs_token(machine: &Machine, headers: &HeaderMap) -> Result<(), Response> {
+    let mut given = headers.get_all(TOKEN).iter();
+    let text = given.next().and_then(|value| value.to_str().ok());
+    if given.next().is_none() && text.is_some_and(|text| machine.running.is_token(text)) {
+        return Ok(());
+    }
+    Err((StatusCode::UNAUTHORIZED, "this needs the token of this run\n").into_response())
+}
+
 /// The body of a request that carries the token.
 async fn taken<T: DeserializeOwned>(machine: &Machine, request: Request) -> Result<T, Response> {
-    let holds_token = |headers: &HeaderMap| {
-        let mut given = headers.get_all(TOKEN).iter();
-        let text = given.next().and_then(|value| value.to_str().ok());
-        given.next().is_none() && text.is_some_and(|text| machine.running.is_token(text))
-    };
     // Before a byte of the body is read: nobody fills this machine who may not speak to it.
-    if !holds_token(request.headers()) {
-        return Err((StatusCode::UNAUTHORIZED, "this needs the token of this run\n").into_response());
-    }
+    needs_token(machine, request.headers())?;
     let body = connection::body(request).await?;
     serde_json::from_slice(&body).map_err(|why| (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response())
 }

@@ -73,7 +73,15 @@ async fn guard(State(machine): State<Arc<Machine>>, request: Request, next: Next
 }
 
 /// Takes denials in any form. 200: all was read; 422: some of it was not, which the answer says.
+///
+/// Where grants are real, only from whoever holds the token: everybody on this machine can reach the port, and a denial that was made up
+/// would ask for a grant that nobody was refused.
 async fn take(State(machine): State<Arc<Machine>>, request: Request) -> Response {
+    if !machine.is_rehearsal()
+        && let Err(refusal) = desk::needs_token(&machine, request.headers())
+    {
+        return refusal;
+    }
     let body = match connection::body(request).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
