@@ -82,20 +82,24 @@ async fn authority(State(machine): State<Arc<Machine>>, request: Request) -> Res
     }
 }
 
-/// Refuses who does not hold the token of this run, or names more than one.
-pub fn needs_token(machine: &Machine, headers: &HeaderMap) -> Result<(), Response> {
+/// Whether a request carries the token of this run, and no second one.
+pub fn holds_token(machine: &Machine, headers: &HeaderMap) -> bool {
     let mut given = headers.get_all(TOKEN).iter();
     let text = given.next().and_then(|value| value.to_str().ok());
-    if given.next().is_none() && text.is_some_and(|text| machine.running.is_token(text)) {
-        return Ok(());
-    }
-    Err((StatusCode::UNAUTHORIZED, "this needs the token of this run\n").into_response())
+    given.next().is_none() && text.is_some_and(|text| machine.running.is_token(text))
+}
+
+/// For who does not.
+pub fn without_token() -> Response {
+    (StatusCode::UNAUTHORIZED, "this needs the token of this run\n").into_response()
 }
 
 /// The body of a request that carries the token.
 async fn taken<T: DeserializeOwned>(machine: &Machine, request: Request) -> Result<T, Response> {
     // Before a byte of the body is read: nobody fills this machine who may not speak to it.
-    needs_token(machine, request.headers())?;
+    if !holds_token(machine, request.headers()) {
+        return Err(without_token());
+    }
     let body = connection::body(request).await?;
     serde_json::from_slice(&body).map_err(|why| (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response())
 }
