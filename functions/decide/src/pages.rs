@@ -6,18 +6,23 @@
 use access::{
     answer::aws::Wish,
     case::Case,
-    decide::REQUEST_LAPSES,
     decision::{Answer, Channel},
     diagnosis::{Apply, Remedy},
     link::Link,
     notice::{
         Notice, Together,
         html::{self, Event, Standing},
-        time,
     },
+    reconcile::{self, Grant, HolderFile},
+    standing::{Facts, State},
     triage::{PrincipalFile, principal_key_of},
 };
-use adapters::{store::Store, telemetry::Metric};
+use adapters::{
+    audit::Entry,
+    store::{Store, StoreError},
+    telemetry::Metric,
+};
+use serde::Deserialize;
 use tracing::error;
 
 use crate::{
@@ -76,15 +81,21 @@ impl<S: Store> Door<S> {
             grant_mode: setting.mode,
         };
         let best = diagnosed.diagnosis.remedies.iter().find(|remedy| remedy.apply == Apply::OnApproval);
-        let is_open = matches!(found.decision, Row::None) && now - case.opened_at < REQUEST_LAPSES;
+        let given = self.given(&found, case).await?;
+        let facts = given.facts(&found, case);
+        let state = facts.state(best.is_some(), now);
         let (authority, _) = self.decide.authority.now().await;
         // Slack is where most people answer; the rules may tell the ways apart.
         let ask = |best: &Remedy| authority.who_may(&diagnosed.diagnosis, best, Channel::Slack);
-        let approvers = best.filter(|_| is_open).map(ask).unwrap_or_default();
-        let (state, events) = (state(&found, case, best, now), events(&found));
+        let approvers = best.filter(|_| state == State::Open).map(ask).unwrap_or_default();
+        let sentence = match &found.decision {
+            Row::Unreadable(_) => "What stands in the decision's place is none: nobody can answer.".to_owned(),
+            _ => facts.sentence(best.is_some(), diagnosed.diagnosis.response, now),
+        };
+        let events = events(&found, &given.history);
         let standing = Standing {
-            state: &state,
-            is_loud: false,
+            state: &sentence,
+            is_loud: facts.is_overdue(now),
             is_answered: !matches!(found.decision, Row::None),
             offers: &[],
             approvers: &approvers,
@@ -93,37 +104,55 @@ impl<S: Store> Door<S> {
         };
         Ok(Some(html::case_page(&notice, Some(&standing), false)))
     }
-}
 
-/// How it stands, as far as the decision says; whether IAM holds what was given is reconcile's to know.
-fn state(found: &Found, case: &Case, best: Option<&Remedy>, now: i64) -> String {
-    let lapses = case.opened_at + REQUEST_LAPSES;
-    match (&found.revocation, &found.decision, best) {
-        (Row::Is(row, _), ..) => format!("{} took it back.", row.record.by.approver),
-        (_, Row::Is(row, _), _) if row.record.answer == Answer::Reject => {
-            format!("{} said no: nothing is given.", row.record.by.approver)
-        }
-        (_, Row::Is(row, _), _) if row.record.not_after <= now => {
-            format!("{} approved it, until {}: its time is over.", row.record.by.approver, time(row.record.not_after))
-        }
-        (_, Row::Is(row, _), _) => {
-            format!("{} approved it until {}.", row.record.by.approver, time(row.record.not_after))
-        }
-        (_, Row::Unreadable(_), _) => "What stands in the decision's place is none: nobody can answer.".to_owned(),
-        (_, Row::None, None) => "It can't be approved: if it was meant, a person has to make the change.".to_owned(),
-        (_, Row::None, Some(_)) if now >= lapses => "Nobody answered within a day: the request has lapsed.".to_owned(),
-        (_, Row::None, Some(_)) => format!(
-            "Nobody has answered yet. It can be answered until {}, in Slack or with trailpass approve {}.",
-            time(lapses),
-            case.id
-        ),
+    /// What reconcile remembers of it.
+    async fn given(&self, found: &Found, case: &Case) -> Result<Given, StoreError> {
+        let holder = match &found.decision {
+            Row::Is(row, _) => row.record.target_id.as_deref().map(reconcile::key),
+            Row::None | Row::Unreadable(_) => None,
+        };
+        let history = reconcile::history_key(&case.id, case.opening);
+        let keys: Vec<String> = [Some(history.clone()), holder.clone()].into_iter().flatten().collect();
+        let documents = self.decide.store.read(&keys).await?;
+        let of = |key: &str| documents.iter().find(|found| found.key == key);
+        let file = holder.as_deref().and_then(|key| Some(HolderFile::read(key, &of(key)?.body)));
+        Ok(Given {
+            grant: file.and_then(|file| file.grant(&case.id, case.opening).cloned()),
+            history: of(&history).and_then(parsed::<Told>).map(|told| told.entries).unwrap_or_default(),
+        })
     }
 }
 
-/// What was answered, and what did not count, oldest first.
-fn events(found: &Found) -> Vec<Event> {
-    let mut events: Vec<Event> =
-        found.history.1.entries.iter().map(|entry| Event { at: entry.at, what: entry.sentence() }).collect();
+/// A grant, and what happened to it.
+struct Given {
+    grant: Option<Grant>,
+    history: Vec<Entry>,
+}
+
+/// As much of reconcile's history as is shown.
+#[derive(Deserialize)]
+struct Told {
+    entries: Vec<Entry>,
+}
+
+impl Given {
+    fn facts<'a>(&'a self, found: &'a Found, case: &'a Case) -> Facts<'a> {
+        let decision = match &found.decision {
+            Row::Is(row, _) => Some(&row.record),
+            Row::None | Row::Unreadable(_) => None,
+        };
+        let revocation = match &found.revocation {
+            Row::Is(row, _) => Some(&row.record),
+            Row::None | Row::Unreadable(_) => None,
+        };
+        Facts { case: Some(case), opening: case.opening, decision, revocation, grant: self.grant.as_ref() }
+    }
+}
+
+/// What was answered, what did not count, and what was done about it, oldest first.
+fn events(found: &Found, done: &[Entry]) -> Vec<Event> {
+    let entries = found.history.1.entries.iter().chain(done);
+    let mut events: Vec<Event> = entries.map(|entry| Event { at: entry.at, what: entry.sentence() }).collect();
     if let Row::Is(row, _) = &found.decision {
         let what = match row.record.answer {
             Answer::Approve => "approved it",

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use access::reconcile::{self, Grant, HolderFile};
+use access::reconcile::{self, Grant, HolderFile, history_key};
 use adapters::{
     audit::{self, Entry},
     store::{Document, Write},
@@ -22,11 +22,6 @@ pub const ACTIVE: &str = "GRANT#active";
 const SWEEPS: i64 = 300;
 /// What is over is kept this long for whoever looks back. Seconds.
 const KEPT: i64 = 90 * 24 * 3600;
-
-/// The key of a grant's history.
-pub fn history_key(case_id: &str, opening: u64) -> String {
-    format!("GRANT#{case_id}#{opening}#history")
-}
 
 /// What is unfinished.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

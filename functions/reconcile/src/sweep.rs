@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, time::SystemTime};
 use access::{
     decision,
     grant::{GrantMode, OWN_POLICIES},
-    reconcile::{self, Grant, Holder, HolderFile, orphaned_attachment},
+    reconcile::{self, Grant, Holder, HolderFile, history_key, orphaned_attachment},
 };
 use adapters::{
     audit::{Entry, What},
@@ -23,7 +23,7 @@ use tracing::error;
 use crate::{
     facts::Subject,
     handle::{Account, Reconcile, Report, Run, Trouble},
-    remembered::{ACTIVE, Active, History, Unfinished, history_key},
+    remembered::{ACTIVE, Active, History, Unfinished},
     requests,
 };
 

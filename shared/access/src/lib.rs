@@ -36,4 +36,5 @@ pub mod reconcile;
 pub mod request;
 pub mod scope;
 pub mod simulation;
+pub mod standing;
 pub mod triage;

@@ -29,6 +29,11 @@ pub use plan::{Change, Entity, Failure, Limits, Step, answered, holder, orphaned
 /// The grants of one holder that are remembered; only those that are over are ever dropped.
 const REMEMBERED: usize = 100;
 
+/// The key of what happened to a grant.
+pub fn history_key(case_id: &str, opening: u64) -> String {
+    format!("GRANT#{case_id}#{opening}#history")
+}
+
 /// What the names of all our inline policies begin with.
 const INLINE_PREFIX: &str = "trailpass-";
 

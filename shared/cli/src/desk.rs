@@ -65,18 +65,6 @@ pub fn time(seconds: i64) -> String {
     time.unwrap_or_else(|_| seconds.to_string())
 }
 
-/// A span as people read it: `1 h 5 min`.
-pub fn span(seconds: i64) -> String {
-    let minutes = seconds.saturating_abs() / 60;
-    match (minutes / (24 * 60), minutes / 60, minutes % 60) {
-        (0, 0, 0) => "under a minute".to_owned(),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, 0) => format!("{hours} h"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, ..) => format!("{days} d"),
-    }
-}
-
 /// A word that somebody else wrote, in a cell of its own.
 fn cell(text: Option<&str>) -> String {
     text.filter(|text| !text.is_empty()).map_or_else(|| "-".to_owned(), visible)

@@ -13,18 +13,18 @@ use std::{
 use access::{
     answer::{read_subject, subject},
     case::Case,
-    decide::REQUEST_LAPSES,
-    decision::{self, Answer, Decision, Revocation, Vouched},
+    decision::{self, Decision, Revocation, Vouched},
     diagnose::{Diagnosed, Setting},
     diagnosis::{Apply, Remedy},
-    reconcile::{self as grants, Grant, HolderFile},
+    reconcile::{self as grants, Grant, HolderFile, history_key},
+    standing::{Facts, State},
     triage::{self, HourFile},
 };
 use adapters::{
     audit::Entry,
     store::{Document, Store, StoreError},
 };
-use reconcile::remembered::{ACTIVE, Active, history_key};
+use reconcile::remembered::{ACTIVE, Active};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Cases that are read for one list. A flood opens more, and nobody reads them one by one.
@@ -91,83 +91,27 @@ pub struct Opened {
     pub more: u64,
 }
 
-/// How far an opening of a case has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// It can be answered.
-    Open,
-    /// It can't be approved: a person has to make the change, or it is an alarm.
-    ByHand,
-    /// Nobody answered in time.
-    Lapsed,
-    /// No denial has joined it for a day, or it has been opened anew.
-    Closed,
-    /// Somebody said yes: who.
-    Approved(String),
-    /// Somebody said no: who.
-    Rejected(String),
-    /// Somebody took it back: who.
-    Revoked(String),
-    /// What was given is over, and who had given it.
-    Over(String),
-}
-
-impl State {
-    /// For programs.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::ByHand => "by-hand",
-            Self::Lapsed => "lapsed",
-            Self::Closed => "closed",
-            Self::Approved(_) => "approved",
-            Self::Rejected(_) => "rejected",
-            Self::Revoked(_) => "revoked",
-            Self::Over(_) => "over",
-        }
-    }
-
-    /// Whose answer it is.
-    pub fn by(&self) -> Option<&str> {
-        match self {
-            Self::Approved(by) | Self::Rejected(by) | Self::Revoked(by) | Self::Over(by) => Some(by),
-            Self::Open | Self::ByHand | Self::Lapsed | Self::Closed => None,
-        }
-    }
-}
-
 impl CaseFile {
+    /// What is known of it, for saying how it stands.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            case: self.case.as_ref(),
+            opening: self.subject.opening,
+            decision: self.decision.as_ref(),
+            revocation: self.revocation.as_ref(),
+            grant: self.grant.as_ref(),
+        }
+    }
+
     /// How far it has come. `now` in seconds.
     pub fn state(&self, setting: &Setting, now: i64) -> State {
-        if let Some(revocation) = &self.revocation {
-            return State::Revoked(revocation.by.approver.clone());
-        }
-        if let Some(decision) = &self.decision {
-            let by = decision.by.approver.clone();
-            return match decision.answer {
-                Answer::Reject => State::Rejected(by),
-                Answer::Approve if self.grant.as_ref().is_some_and(Grant::is_over) => State::Over(by),
-                Answer::Approve => State::Approved(by),
-            };
-        }
-        let Some(case) = self.case.as_ref().filter(|case| case.opening == self.subject.opening) else {
-            return State::Closed;
-        };
-        if offers(case, &case.diagnosed(setting)).is_empty() {
-            State::ByHand
-        } else if !case.is_open(now) {
-            State::Closed
-        } else if now - case.opened_at >= REQUEST_LAPSES {
-            State::Lapsed
-        } else {
-            State::Open
-        }
+        let is_offered = self.case.as_ref().is_some_and(|case| !offers(case, &case.diagnosed(setting)).is_empty());
+        self.facts().state(is_offered, now)
     }
 
     /// Whether what was given should be gone, and is not. `now` in seconds.
     pub fn is_overdue(&self, now: i64) -> bool {
-        let is_due = |grant: &Grant| grant.not_after <= now || grant.end().is_some() || self.revocation.is_some();
-        self.grant.as_ref().is_some_and(|grant| !grant.is_over() && is_due(grant))
+        self.facts().is_overdue(now)
     }
 }
 

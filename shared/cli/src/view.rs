@@ -8,19 +8,17 @@ use std::collections::BTreeSet;
 use access::{
     case::Case,
     decision::{Answer, Channel},
-    diagnose::{Diagnosed, Setting},
+    diagnose::Diagnosed,
     diagnosis::{Remedy, Response},
-    notice::{
-        html::{Answering, Event, GrantRow, May, Standing},
-        progress::because,
-    },
-    reconcile::{Grant, Holder, State as GrantState},
+    notice::html::{Answering, Event, GrantRow, May, Standing},
+    reconcile::Holder,
+    standing::{State, span},
 };
 use decide::authority::Authority;
 
 use crate::{
-    desk::{span, time},
-    files::{CaseFile, State, offers},
+    desk::time,
+    files::{CaseFile, offers},
 };
 
 /// How a case stands, for its page.
@@ -41,17 +39,17 @@ impl View {
         file: &CaseFile,
         case: &Case,
         diagnosed: &Diagnosed,
-        setting: &Setting,
         authority: &Authority,
         channel: Channel,
         now: i64,
     ) -> Self {
-        let state = file.state(setting, now);
-        let is_open = state == State::Open;
-        let offers = if is_open { offers(case, diagnosed) } else { Vec::new() };
-        let is_held = file.grant.as_ref().is_some_and(|grant| !grant.is_over());
+        let facts = file.facts();
+        let offers = offers(case, diagnosed);
+        let state = facts.sentence(!offers.is_empty(), diagnosed.diagnosis.response, now);
+        let is_open = facts.state(!offers.is_empty(), now) == State::Open;
+        let offers = if is_open { offers } else { Vec::new() };
         Self {
-            state: sentence(file, &state, diagnosed, case, now),
+            state,
             is_loud: file.is_overdue(now),
             is_answered: file.decision.is_some(),
             approvers: offers
@@ -59,9 +57,7 @@ impl View {
                 .map_or_else(Vec::new, |best| authority.who_may(&diagnosed.diagnosis, best, channel)),
             offers,
             events: events(file),
-            // Before anything is held, too: what was approved a moment ago is on its way.
-            can_revoke: file.revocation.is_none()
-                && (is_held || file.grant.is_none() && matches!(state, State::Approved(_))),
+            can_revoke: facts.can_be_taken_back(),
         }
     }
 
@@ -82,43 +78,6 @@ impl View {
             approvers: &self.approvers,
             events: &self.events,
             answering: approver.map(answering),
-        }
-    }
-}
-
-fn sentence(file: &CaseFile, state: &State, diagnosed: &Diagnosed, case: &Case, now: i64) -> String {
-    let until = file.decision.as_ref().map(|decision| decision.not_after);
-    match state {
-        State::Open => {
-            let lapses = case.opened_at + access::decide::REQUEST_LAPSES;
-            format!("Nobody has answered yet. It can be answered until {}.", time(lapses))
-        }
-        State::ByHand if diagnosed.diagnosis.response == Response::RaiseAlarm => {
-            "An alarm: nothing of it can be approved.".to_owned()
-        }
-        State::ByHand => "It can't be approved: a person has to make the change.".to_owned(),
-        State::Lapsed => "Nobody answered within a day: the request has lapsed, and nothing is given.".to_owned(),
-        State::Closed => {
-            "No denial has joined it for a day: it is closed, and opens anew with the next one.".to_owned()
-        }
-        State::Rejected(by) => format!("{by} said no: nothing is given."),
-        State::Revoked(by) if file.grant.as_ref().is_some_and(|grant| !grant.is_over()) => {
-            format!("{by} took it back; it is being removed.")
-        }
-        State::Revoked(by) => format!("{by} took it back."),
-        State::Over(by) => {
-            let end = file.grant.as_ref().and_then(Grant::end).map(because).unwrap_or_default();
-            format!("{by} approved it, and it is over. {end}")
-        }
-        State::Approved(by) => {
-            let left = until.map_or_else(String::new, |end| format!(" until {}", time(end)));
-            match file.grant.as_ref().map(|grant| &grant.state) {
-                _ if file.is_overdue(now) => format!("{by} approved it{left}. It should be gone, and is not."),
-                Some(GrantState::Given) => {
-                    format!("{by} approved it{left}: {} left.", span(until.unwrap_or(now) - now))
-                }
-                _ => format!("{by} approved it{left}. It is being given."),
-            }
         }
     }
 }

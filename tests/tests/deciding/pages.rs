@@ -3,6 +3,7 @@
 use access::{
     case::Case,
     link::{LASTS, Link},
+    reconcile::{self, Grant, Holder, HolderFile, Permission, State},
 };
 use adapters::telemetry::Metric;
 use serde_json::{Value, json};
@@ -75,9 +76,31 @@ async fn the_page_says_how_it_stands_and_decides_nothing() {
     assert!(body.contains("saanvi approved it until") && !body.contains("Nobody has answered"), "{body}");
     assert!(body.contains("What happened since") && body.contains("nikki came too late with reject"), "{body}");
     assert!(!body.contains("<form") && !body.contains("Who may approve"), "{body}");
+    // What reconcile remembers of it is shown, and a permission that should be gone is loud.
+    let decision = desk.decision(&case).await.unwrap();
+    let id = decision.target_id.clone().unwrap();
+    let grant = Grant {
+        case_id: case.id.clone(),
+        opening: 1,
+        holder: Holder::User("alice".into()),
+        holder_id: id.clone(),
+        permission: Permission::Attached { policy_arn: "arn:aws:iam::111122223333:policy/trailpass/p".into() },
+        not_after: decision.not_after,
+        decided_at: decision.decided_at,
+        state: State::Given,
+        failures: 0,
+        retry_at: 0,
+        absent_since: None,
+    };
+    let file = serde_json::to_string(&HolderFile { grants: vec![grant] }).unwrap();
+    desk.write(&reconcile::key(&id), &file).await;
+    let entry = json!({ "event": "change", "at": 1, "change": "AttachUserPolicy", "policy": "p", "holder": "user/alice", "result": "made" });
+    desk.write(&reconcile::history_key(&case.id, 1), &json!({ "entries": [entry] }).to_string()).await;
+    let body = desk.take(&right).await.0.body;
+    assert!(body.contains(" left.") && body.contains("AttachUserPolicy of p on user/alice: made"), "{body}");
     desk.later(2 * HOUR);
     let body = desk.take(&right).await.0.body;
-    assert!(body.contains("its time is over"), "{body}");
+    assert!(body.contains("It should be gone, and is not"), "{body}");
 }
 
 /// Whoever writes a history writes it for people to read, and for nothing else to obey.

@@ -24,7 +24,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_iam::config::Credentials;
 use reconcile::{
     handle::{Account, Reconcile, Report},
-    remembered::{ACTIVE, Active, History, history_key},
+    remembered::{ACTIVE, Active, History},
 };
 use serde_json::Value;
 use tests::{
@@ -232,7 +232,7 @@ impl Desk {
     }
 
     pub async fn history(&self, case: &Case) -> History {
-        let body = self.document(&history_key(&case.id, case.opening)).await;
+        let body = self.document(&access::reconcile::history_key(&case.id, case.opening)).await;
         body.map(|body| serde_json::from_str(&body).unwrap()).unwrap_or_default()
     }
 

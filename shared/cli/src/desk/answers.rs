@@ -16,13 +16,14 @@ use access::{
     diagnosis::Remedy,
     notice::{Call, Notice, text::offer},
     reconcile::Grant,
+    standing::State,
 };
 use decide::answer::{Outcome, Reply};
 
 use super::{dry_run, show, time};
 use crate::{
     args::{self, Answering, Approve, Reject, Revoke},
-    files::{CaseFile, State, Subject, offers},
+    files::{CaseFile, Subject, offers},
     output::{self, visible},
     source::{Failure, Source},
 };

@@ -170,9 +170,7 @@ impl Console {
         let diagnosed = case.diagnosed(source.setting());
         let authority = source.authority().await;
         let view = file
-            .map(|file| {
-                View::of(&file, &case, &diagnosed, source.setting(), &authority, source.channel(), source.now())
-            })
+            .map(|file| View::of(&file, &case, &diagnosed, &authority, source.channel(), source.now()))
             .unwrap_or_default();
         let notice = Notice {
             diagnosis: &diagnosed.diagnosis,

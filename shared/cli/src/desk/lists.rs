@@ -7,11 +7,12 @@ use access::{
     diagnosis::Response,
     notice::{progress::because, text::Style},
     reconcile::{Grant, Holder, Permission, State as GrantState},
+    standing::span,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{cell, show, span, table::table, time, width};
+use super::{cell, show, table::table, time, width};
 use crate::{
     args::{Cases, Grants, Shape},
     files::CaseFile,

@@ -204,7 +204,7 @@ async fn shown(machine: &Machine, id: &str, can_answer: bool, reply: Option<(&st
     let diagnosed = case.diagnosed(setting);
     let (authority, _) = machine.decide.authority.now().await;
     let view = file
-        .map(|file| View::of(&file, &case, &diagnosed, setting, &authority, Channel::Local, machine.now()))
+        .map(|file| View::of(&file, &case, &diagnosed, &authority, Channel::Local, machine.now()))
         .unwrap_or_default();
     let approver = can_answer.then_some(machine.running.approver.as_str());
     let together = together(machine, &case, &diagnosed).await;
