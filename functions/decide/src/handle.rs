@@ -5,7 +5,6 @@
 //! told whose it was. Whatever does not count is audited, too. A killed invocation leaves either a whole decision or none.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::atomic::{AtomicBool, Ordering},
     time::SystemTime,
@@ -25,7 +24,7 @@ use access::{
 use adapters::{
     audit::{Entry, What},
     store::{Committed, Store, StoreError, Write},
-    telemetry::Metric,
+    telemetry::{Counts, Metric, milliseconds},
     vouch::{VouchError, Voucher},
 };
 use serde::Serialize;
@@ -35,7 +34,6 @@ use crate::{
     answer::{Asked, Before, Outcome, Proof, Refused, Reply},
     authority::{Authority, Source},
     found::{Found, Row},
-    milliseconds,
 };
 
 /// How often it is tried although others write, too.
@@ -75,24 +73,7 @@ pub const COUNTED: [Metric; 11] = [
 ];
 
 /// What was counted of one request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report(BTreeMap<&'static str, u64>);
-
-impl Report {
-    /// How many of one kind.
-    pub fn count(&self, metric: Metric) -> u64 {
-        self.0.get(metric.name()).copied().unwrap_or(0)
-    }
-
-    /// Every count, for the metrics.
-    pub fn counts(&self) -> [(Metric, u64); 11] {
-        COUNTED.map(|metric| (metric, self.count(metric)))
-    }
-
-    pub(crate) fn add(&mut self, metric: Metric, count: u64) {
-        *self.0.entry(metric.name()).or_default() += count;
-    }
-}
+pub type Report = Counts;
 
 /// Why nobody knows what came of an answer, or of a page: asked again it may well be done.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,10 +20,3 @@ mod request;
 mod revoke;
 #[cfg(feature = "aws")]
 mod slack;
-
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Milliseconds since 1970.
-pub fn milliseconds(time: SystemTime) -> i64 {
-    time.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
-}

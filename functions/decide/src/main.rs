@@ -21,8 +21,7 @@ use adapters::{
 use decide::{
     authority::{FromParameters, Source},
     door::{AwsDoor, Door, SlackDoor},
-    handle::Decide,
-    milliseconds,
+    handle::{COUNTED, Decide},
 };
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -46,7 +45,7 @@ async fn answer(door: &Door<DynamoStore>, event: LambdaEvent<Value>) -> Result<V
     let (response, report) = door.take(&event.payload).await;
     // The metrics' dimension. Lambda gives the name, so that two stacks in one account and Region count apart.
     let function = &event.context.env_config.function_name;
-    telemetry::emit(function, milliseconds(SystemTime::now()), &report.counts());
+    telemetry::emit(function, telemetry::milliseconds(SystemTime::now()), &report.each(COUNTED));
     Ok(response.event())
 }
 

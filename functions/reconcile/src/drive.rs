@@ -16,14 +16,13 @@ use adapters::{
     audit::{Entry, What},
     iam::{Look, Refusal},
     store::{Committed, Store},
-    telemetry::Metric,
+    telemetry::{Metric, milliseconds},
 };
 use tracing::warn;
 
 use crate::{
     facts::{Known, Subject},
     handle::{Reconcile, Run, Trouble, failure},
-    milliseconds,
     remembered::Remembered,
 };
 

@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    ops::{Deref, DerefMut},
     time::{Duration, SystemTime},
 };
 
@@ -18,14 +19,13 @@ use adapters::{
     channel::{Channels, Telling},
     iam::{Iam, Refusal},
     store::{Store, StoreError},
-    telemetry::Metric,
+    telemetry::{Counts, Metric, milliseconds},
     vouch::{VouchError, Voucher},
 };
 use tracing::{error, warn};
 
 use crate::{
     facts::{Subject, Verified},
-    milliseconds,
     tell::PATIENCE,
 };
 
@@ -65,12 +65,12 @@ impl Account {
     }
 }
 
-/// What an invocation did.
+/// What an invocation did: its counts, and what has to come again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// The records, by their place in the batch, that have to come again.
     pub failed_records: BTreeSet<usize>,
-    counts: BTreeMap<&'static str, u64>,
+    counts: Counts,
 }
 
 /// What is counted.
@@ -85,19 +85,16 @@ pub const COUNTED: [Metric; 8] = [
     Metric::OwnDenials,
 ];
 
-impl Report {
-    /// How many of one kind.
-    pub fn count(&self, metric: Metric) -> u64 {
-        self.counts.get(metric.name()).copied().unwrap_or(0)
+impl Deref for Report {
+    type Target = Counts;
+    fn deref(&self) -> &Counts {
+        &self.counts
     }
+}
 
-    /// Every count, for the metrics.
-    pub fn counts(&self) -> [(Metric, u64); 8] {
-        COUNTED.map(|metric| (metric, self.count(metric)))
-    }
-
-    pub(crate) fn add(&mut self, metric: Metric, count: u64) {
-        *self.counts.entry(metric.name()).or_default() += count;
+impl DerefMut for Report {
+    fn deref_mut(&mut self) -> &mut Counts {
+        &mut self.counts
     }
 }
 

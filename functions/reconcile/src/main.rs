@@ -18,10 +18,7 @@ use adapters::{
     vouch::{KmsVoucher, Voucher},
 };
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use reconcile::{
-    handle::{Account, Reconcile},
-    milliseconds,
-};
+use reconcile::handle::{Account, COUNTED, Reconcile};
 use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
@@ -71,7 +68,7 @@ async fn answer(reconcile: &Reconcile<DynamoStore>, event: LambdaEvent<Value>) -
     } else {
         return Err("only the table's stream and the schedule may send events here".into());
     };
-    telemetry::emit(function, milliseconds(SystemTime::now()), &report.counts());
+    telemetry::emit(function, telemetry::milliseconds(SystemTime::now()), &report.each(COUNTED));
     Ok(answer)
 }
 

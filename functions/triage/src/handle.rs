@@ -4,7 +4,8 @@
 //! `pending`, and whoever finds it so tells. A message is done when all its denials are accounted for and told of.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
+    ops::{Deref, DerefMut},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -22,11 +23,11 @@ use adapters::{
     channel::{Channels, Telling},
     iam::Iam,
     store::{Committed, Store, StoreError, Write},
-    telemetry::Metric,
+    telemetry::{Counts, Metric, milliseconds},
 };
 use tracing::{error, warn};
 
-use crate::{milliseconds, simulated::Simulated, tell::Teller};
+use crate::{simulated::Simulated, tell::Teller};
 
 /// Everything that triage works with.
 #[derive(Debug)]
@@ -45,12 +46,12 @@ pub struct Triage<S> {
     pub ahead_ms: i64,
 }
 
-/// How a batch was accounted for: `received = posted + joined + duplicate + held + ignored + failed`.
+/// How a batch was accounted for, its counts first of all: `received = posted + joined + duplicate + held + ignored + failed`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// The messages, by their place in the batch, that have to come again.
     pub failed_messages: BTreeSet<usize>,
-    counts: BTreeMap<&'static str, u64>,
+    counts: Counts,
 }
 
 /// What is counted, in the order of the identity, and the responder's own denials beside it.
@@ -65,34 +66,22 @@ pub const COUNTED: [Metric; 8] = [
     Metric::OwnDenials,
 ];
 
+impl Deref for Report {
+    type Target = Counts;
+    fn deref(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+impl DerefMut for Report {
+    fn deref_mut(&mut self) -> &mut Counts {
+        &mut self.counts
+    }
+}
+
 impl Report {
-    /// How many of one kind.
-    pub fn count(&self, metric: Metric) -> u64 {
-        self.counts.get(metric.name()).copied().unwrap_or(0)
-    }
-
-    /// Every count, for the metrics.
-    pub fn counts(&self) -> [(Metric, u64); 8] {
-        COUNTED.map(|metric| (metric, self.count(metric)))
-    }
-
-    fn add(&mut self, metric: Metric) {
-        self.add_many(metric, 1);
-    }
-
-    fn add_many(&mut self, metric: Metric, count: u64) {
-        *self.counts.entry(metric.name()).or_default() += count;
-    }
-
-    /// Takes another batch's counts in.
-    pub fn join(&mut self, other: &Self) {
-        for (name, count) in &other.counts {
-            *self.counts.entry(name).or_default() += count;
-        }
-    }
-
     fn fail(&mut self, message: usize) {
-        self.add(Metric::Failed);
+        self.add(Metric::Failed, 1);
         self.failed_messages.insert(message);
     }
 }
@@ -130,7 +119,7 @@ impl<S: Store> Triage<S> {
         }
         let mut report = self.handle_records(records, deadline).await;
         for message in poison {
-            report.add(Metric::Received);
+            report.add(Metric::Received, 1);
             report.fail(message);
         }
         report
@@ -139,11 +128,11 @@ impl<S: Store> Triage<S> {
     /// Handles records that have been read, each with the message that it came in.
     pub async fn handle_records(&self, records: Vec<(usize, Record)>, deadline: SystemTime) -> Report {
         let mut report = Report::default();
-        records.iter().for_each(|_| report.add(Metric::Received));
+        records.iter().for_each(|_| report.add(Metric::Received, 1));
         let records = records.into_iter().map(|(message, record)| (message, record.kept())).collect();
         let mut run = Run { telling: Telling::new(deadline, PATIENCE), simulated: Simulated::default() };
         self.handle_kept(records, &mut run, &mut report).await;
-        report.add_many(Metric::OwnDenials, run.telling.own_denials());
+        report.add(Metric::OwnDenials, run.telling.own_denials());
         report
     }
 
@@ -168,9 +157,9 @@ impl<S: Store> Triage<S> {
                         "this responder was refused"
                     );
                 }
-                report.add(Metric::Ignored);
+                report.add(Metric::Ignored, 1);
             } else if one.diagnosis.response == Response::Ignore {
-                report.add(Metric::Ignored);
+                report.add(Metric::Ignored, 1);
             } else {
                 to_post.push((message, one));
             }
@@ -297,10 +286,10 @@ impl<S: Store> Triage<S> {
                 continue;
             }
             match outcome {
-                Outcome::Posted => report.add(Metric::Posted),
-                Outcome::Joined => report.add(Metric::Joined),
-                Outcome::Duplicate => report.add(Metric::Duplicate),
-                Outcome::Held => report.add(Metric::Held),
+                Outcome::Posted => report.add(Metric::Posted, 1),
+                Outcome::Joined => report.add(Metric::Joined, 1),
+                Outcome::Duplicate => report.add(Metric::Duplicate, 1),
+                Outcome::Held => report.add(Metric::Held, 1),
                 Outcome::Waiting => report.fail(arrival.message),
             }
         }

@@ -19,7 +19,7 @@ use adapters::{
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
-use triage::{handle::Triage, milliseconds};
+use triage::handle::{COUNTED, Triage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -55,7 +55,7 @@ async fn answer(
         let bodies: Vec<&str> =
             batch.records.iter().map(|message| message.body.as_deref().unwrap_or_default()).collect();
         let report = triage.handle(&bodies, deadline).await;
-        telemetry::emit(function, milliseconds(SystemTime::now()), &report.counts());
+        telemetry::emit(function, telemetry::milliseconds(SystemTime::now()), &report.each(COUNTED));
         // An id that is missing would fail the whole batch, which is what should happen then.
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = report
@@ -75,7 +75,7 @@ async fn answer(
     }
     let body = event.payload.to_string();
     let report = triage.handle(&[&body], deadline).await;
-    telemetry::emit(function, milliseconds(SystemTime::now()), &report.counts());
+    telemetry::emit(function, telemetry::milliseconds(SystemTime::now()), &report.each(COUNTED));
     if report.failed_messages.is_empty() {
         Ok(Value::Null)
     } else {

@@ -13,10 +13,11 @@ use access::{
     notice::{Notice, Together, storm::Storm, text},
     triage::{RecentCase, StormFile},
 };
-use adapters::channel::{Channel, Channels, Telling};
+use adapters::{
+    channel::{Channel, Channels, Telling},
+    telemetry::milliseconds,
+};
 use tracing::{error, info, warn};
-
-use crate::milliseconds;
 
 #[cfg(feature = "aws")]
 use access::{

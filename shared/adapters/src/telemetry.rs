@@ -6,8 +6,10 @@
 //! a log line that CloudWatch counts, without a call and without a permission.
 
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write as _;
+use std::time::UNIX_EPOCH;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
@@ -67,7 +69,7 @@ pub fn init(level: Option<&str>, output: Output) {
 
 /// What is counted. Of triage's batches `received = posted + joined + duplicate + held + ignored + failed`, of decide's requests
 /// `received = decided + already + refused + unproved + shown + ignored + failed`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     /// Records that came in.
     Received,
@@ -137,6 +139,39 @@ impl Metric {
             Self::EscalationTries => "EscalationTries",
         }
     }
+}
+
+/// What one invocation has counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(BTreeMap<Metric, u64>);
+
+impl Counts {
+    /// How many of one kind.
+    pub fn count(&self, metric: Metric) -> u64 {
+        self.0.get(&metric).copied().unwrap_or(0)
+    }
+
+    /// Those that a function tells of, whether there were any or not.
+    pub fn each<const N: usize>(&self, metrics: [Metric; N]) -> [(Metric, u64); N] {
+        metrics.map(|metric| (metric, self.count(metric)))
+    }
+
+    /// Counts so many more.
+    pub fn add(&mut self, metric: Metric, count: u64) {
+        *self.0.entry(metric).or_default() += count;
+    }
+
+    /// Takes another's counts in.
+    pub fn join(&mut self, other: &Self) {
+        for (metric, count) in &other.0 {
+            self.add(*metric, *count);
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub fn milliseconds(time: std::time::SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
 }
 
 /// Prints one line of metrics on standard output. `function` is the only dimension, `now_ms` milliseconds since 1970.
