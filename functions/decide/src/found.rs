@@ -39,7 +39,7 @@ pub(crate) enum Row<T> {
 impl<T: DeserializeOwned> Row<T> {
     fn read(found: Option<&Document>, is_its: impl FnOnce(&T) -> bool) -> Self {
         let Some(found) = found else { return Self::None };
-        match parsed::<Vouched<T>>(found) {
+        match found.parsed::<Vouched<T>>() {
             Some(row) if is_its(&row.record) => Self::Is(Box::new(row), found.version),
             _ => Self::Unreadable(found.version),
         }
@@ -70,12 +70,12 @@ impl Found {
         let [case, decision, revocation, history, hour] =
             keys.each_ref().map(|key| documents.iter().find(|found| found.key == *key));
         Ok(Self {
-            case: case.and_then(parsed).filter(|case: &Case| case.id == *case_id),
+            case: case.and_then(Document::parsed).filter(|case: &Case| case.id == *case_id),
             decision: Row::read(decision, |its: &Decision| (&its.case_id, its.opening) == (case_id, *opening)),
             revocation: Row::read(revocation, |its: &Revocation| (&its.case_id, its.opening) == (case_id, *opening)),
             // What can't be read hides nothing that comes after it.
-            history: (history.map(|found| found.version), history.and_then(parsed).unwrap_or_default()),
-            hour: (hour.map(|found| found.version), hour.and_then(parsed).unwrap_or_default()),
+            history: (history.map(|found| found.version), history.and_then(Document::parsed).unwrap_or_default()),
+            hour: (hour.map(|found| found.version), hour.and_then(Document::parsed).unwrap_or_default()),
         })
     }
 
@@ -96,8 +96,4 @@ impl Found {
         let body = serde_json::to_string(file).unwrap_or_default();
         Write { key: decision::hour_key(now.div_euclid(3600)), expected: *expected, body, expires: Some(now + KEPT) }
     }
-}
-
-pub(crate) fn parsed<T: DeserializeOwned>(found: &Document) -> Option<T> {
-    serde_json::from_str(&found.body).ok()
 }

@@ -7,7 +7,7 @@
 use access::decision;
 use adapters::{
     audit::{self, Entry},
-    store::{Committed, Store, StoreError, Write},
+    store::{Committed, Document, Store, StoreError, Write},
     telemetry::Metric,
 };
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use tracing::error;
 
 use crate::{
     answer::Asked,
-    found::{Found, parsed},
+    found::Found,
     handle::{Decide, KEPT, Report},
 };
 
@@ -73,7 +73,7 @@ impl<S: Store> Decide<S> {
             }
             let found = self.store.read(std::slice::from_ref(&key)).await?.into_iter().next();
             version = found.as_ref().map(|found| found.version);
-            history = found.as_ref().and_then(parsed).unwrap_or_default();
+            history = found.as_ref().and_then(Document::parsed).unwrap_or_default();
         }
         Err(StoreError::Unavailable("others kept writing in between".to_owned()))
     }

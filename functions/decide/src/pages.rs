@@ -19,7 +19,7 @@ use access::{
 };
 use adapters::{
     audit::Entry,
-    store::{Store, StoreError},
+    store::{Document, Store, StoreError},
     telemetry::Metric,
 };
 use serde::Deserialize;
@@ -28,7 +28,7 @@ use tracing::error;
 use crate::{
     answer::Asked,
     door::{Door, nothing},
-    found::{Found, Row, parsed},
+    found::{Found, Row},
     handle::{Report, Trouble},
     request::{Request, Response},
 };
@@ -71,7 +71,7 @@ impl<S: Store> Door<S> {
         let setting = &self.decide.setting;
         let diagnosed = case.diagnosed(setting);
         let files = self.decide.store.read(&[principal_key_of(case)]).await?;
-        let recent = files.first().and_then(parsed::<PrincipalFile>).unwrap_or_default().recent;
+        let recent = files.first().and_then(Document::parsed::<PrincipalFile>).unwrap_or_default().recent;
         let near = recent.iter().filter(|recent| recent.is_near(case, case.opened_at));
         let together: Vec<Together> = near.map(|recent| recent.beside()).collect();
         let notice = Notice {
@@ -118,7 +118,7 @@ impl<S: Store> Door<S> {
         let file = holder.as_deref().and_then(|key| Some(HolderFile::read(key, &of(key)?.body)));
         Ok(Given {
             grant: file.and_then(|file| file.grant(&case.id, case.opening).cloned()),
-            history: of(&history).and_then(parsed::<Told>).map(|told| told.entries).unwrap_or_default(),
+            history: of(&history).and_then(Document::parsed::<Told>).map(|told| told.entries).unwrap_or_default(),
         })
     }
 }

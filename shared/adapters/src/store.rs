@@ -9,6 +9,7 @@
 //! deletes it some time later ([within a few days](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html)),
 //! the embedded store never. Whoever cares compares `expires` with the clock.
 
+use serde::de::DeserializeOwned;
 use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
@@ -42,6 +43,13 @@ pub struct Document {
     pub body: String,
     /// When it may be deleted, in seconds since 1970; `None`: never.
     pub expires: Option<i64>,
+}
+
+impl Document {
+    /// Its content, if it is one of these. Whoever can write to the table may have written anything.
+    pub fn parsed<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(&self.body).ok()
+    }
 }
 
 /// A document as it shall be. Its version becomes `expected + 1`, or 1.

@@ -126,7 +126,7 @@ pub fn offers(case: &Case, diagnosed: &Diagnosed) -> Vec<Remedy> {
 /// A case as it is now.
 pub async fn case(store: &impl Store, id: &str) -> Result<Option<Case>, StoreError> {
     let found = store.read(&[triage::case_key(id)]).await?;
-    Ok(found.first().and_then(parsed::<Case>).filter(|case| case.id == id))
+    Ok(found.first().and_then(Document::parsed::<Case>).filter(|case| case.id == id))
 }
 
 /// The cases of the last hours. `now` in seconds.
@@ -167,7 +167,7 @@ async fn lists<T: DeserializeOwned>(
 ) -> Result<Vec<T>, StoreError> {
     let hour = now.div_euclid(3600);
     let keys: Vec<String> = (0..i64::from(hours)).map(|back| key(hour - back)).collect();
-    Ok(store.read(&keys).await?.iter().filter_map(parsed).collect())
+    Ok(store.read(&keys).await?.iter().filter_map(Document::parsed).collect())
 }
 
 /// What is known of each, in the same order.
@@ -195,16 +195,18 @@ fn file(subject: &Subject, found: &HashMap<&str, &Document>) -> CaseFile {
     let record = |row: Vouched<Decision>| row.record;
     let end = |row: Vouched<Revocation>| row.record;
     CaseFile {
-        case: case.and_then(parsed::<Case>).filter(|case| case.id == subject.case_id),
-        decision: decision.and_then(parsed).map(record).filter(|its: &Decision| is_its(&its.case_id, its.opening)),
-        revocation: revocation.and_then(parsed).map(end).filter(|its: &Revocation| is_its(&its.case_id, its.opening)),
+        case: case.and_then(Document::parsed::<Case>).filter(|case| case.id == subject.case_id),
+        decision: decision
+            .and_then(Document::parsed)
+            .map(record)
+            .filter(|its: &Decision| is_its(&its.case_id, its.opening)),
+        revocation: revocation
+            .and_then(Document::parsed)
+            .map(end)
+            .filter(|its: &Revocation| is_its(&its.case_id, its.opening)),
         grant: None,
-        answers: answers.and_then(parsed::<decide::history::History>).unwrap_or_default().entries,
-        history: history.and_then(parsed::<reconcile::remembered::History>).unwrap_or_default().entries,
+        answers: answers.and_then(Document::parsed::<decide::history::History>).unwrap_or_default().entries,
+        history: history.and_then(Document::parsed::<reconcile::remembered::History>).unwrap_or_default().entries,
         subject: subject.clone(),
     }
-}
-
-fn parsed<T: DeserializeOwned>(found: &Document) -> Option<T> {
-    serde_json::from_str(&found.body).ok()
 }

@@ -226,5 +226,5 @@ async fn together(machine: &Machine, case: &Case, diagnosed: &Diagnosed) -> Vec<
 }
 
 fn read<T: serde::de::DeserializeOwned>(documents: &[Document]) -> Vec<T> {
-    documents.iter().filter_map(|document| serde_json::from_str(&document.body).ok()).collect()
+    documents.iter().filter_map(Document::parsed).collect()
 }
