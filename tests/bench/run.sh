@@ -10,6 +10,7 @@ build() { nice cargo build --release --locked "$@" >&2; }
 build -p triage --bin triage --example empty
 build -p decide --bin decide
 build -p reconcile --bin reconcile
+build -p cli --bin trailpass
 build -p access --example pure_path
 # Other levels have folders of their own, so that none of these builds undoes another's.
 build -p access --example pure_path --target-dir "$target/bench-small" --config 'profile.release.package.access.opt-level="z"'
@@ -21,3 +22,4 @@ aws_lc=$(cargo tree --locked --package triage --edges normal --prefix none | gre
     "$target/release/examples/pure_path" "$target"/bench-{small,fast}/release/examples/pure_path "$aws_lc"
 .tools/bin/python tests/bench/grants.py "$target/release/decide" "$target/release/examples/empty" "$target/release/triage" \
     "$target/release/reconcile"
+.tools/bin/python tests/bench/scan.py "$target/release/trailpass"

@@ -8,28 +8,16 @@ nobody may. Screenshots are left in target/browser/. Called by `make test`, afte
 import contextlib
 import http.server
 import json
-import os
 import pathlib
-import shutil
 import subprocess
 import tempfile
 import threading
 import unittest
 
-import axe_playwright_python
+from browser import LOOKS, ROOT, SHOTS, TARGET, launch, look_at, opened, press
 from playwright.sync_api import sync_playwright
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 PROGRAM = TARGET / "debug/trailpass"
-SHOTS = TARGET / "browser"
-AXE = pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js"
-LOOKS = {
-    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
-    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
-    "phone": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True},
-    "dark phone": {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True},
-}
 
 
 class Serve:
@@ -71,15 +59,10 @@ class Serve:
 class Pages(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        assert chromium, "no chromium: tests/tools/install.sh installs it"
-        SHOTS.mkdir(parents=True, exist_ok=True)
         cls.ending = contextlib.ExitStack()
         cls.serve = cls.ending.enter_context(Serve())
         playwright = cls.ending.enter_context(sync_playwright())
-        # A name that an attacker's DNS would let point here; nothing else is looked up at all.
-        rules = "MAP rebound.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-        cls.browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", f"--host-resolver-rules={rules}"])
+        cls.browser = launch(playwright)
         cls.ending.callback(cls.browser.close)
         cases = cls.serve.cases()
         cls.open = [one["case"] for one in cases if one["state"] == "open"]
@@ -91,18 +74,8 @@ class Pages(unittest.TestCase):
     def tearDownClass(cls):
         cls.ending.close()
 
-    @contextlib.contextmanager
     def page(self, **look):
-        """A page of its own, of which everything that goes wrong or elsewhere is noted."""
-        context = self.browser.new_context(**look)
-        page = context.new_page()
-        page.wrong, page.asked = [], []
-        page.on("console", lambda message: page.wrong.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: page.wrong.append(str(error)))
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("dialog", lambda dialog: (page.wrong.append(dialog.message), dialog.dismiss()))
-        yield page
-        context.close()
+        return opened(self.browser, **look)
 
     def test_every_page_in_every_look(self):
         case = self.open[0]
@@ -111,21 +84,15 @@ class Pages(unittest.TestCase):
             "case with buttons": f"{self.serve.desk}case/{case}", "alarm": f"{self.serve.desk}case/{self.alarm}",
             "by hand": f"{self.serve.desk}case/{self.by_hand}", "hostile": f"{self.serve.desk}case/{self.hostile}",
         }
-        for look, options in LOOKS.items():
-            for name, address in pages.items():
-                with self.subTest(name, look=look), self.page(**options) as page:
-                    self.assertEqual(page.goto(address).status, 200)
-                    page.screenshot(path=SHOTS / f"{name} {look}.png", full_page=name != "list" and name != "desk")
-                    self.assertEqual(page.asked, [address], "nothing else is asked, of anybody")
-                    self.assertEqual(page.wrong, [])
-                    wide = page.evaluate("[document.scrollingElement.scrollWidth, window.innerWidth]")
-                    self.assertLessEqual(wide[0], wide[1], "the page is wider than the screen")
-                    self.assertEqual(page.locator("script").count(), 0)
-                    # The page's own policy lets no script in; the tests' comes in beside it.
-                    page.evaluate(AXE.read_text())
-                    found = page.evaluate("axe.run()")
-                    self.assertGreater(len(found["passes"]), 10, "axe-core has looked")
-                    self.assertEqual([(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]], [])
+        for name, address in pages.items():
+            look_at(self, self.browser, name, address, is_long=name in ("list", "desk"))
+
+    def test_the_report_of_a_scan(self):
+        """As it is mailed: a file."""
+        with tempfile.TemporaryDirectory(prefix="trailpass-browser-") as folder:
+            file = pathlib.Path(folder, "report.html")
+            subprocess.run([PROGRAM, "scan", "--format", "html", "--output", file, ROOT / "events/triage"], check=True)
+            look_at(self, self.browser, "report", file.as_uri())
 
     def test_a_case_is_approved_and_whoever_comes_second_is_told(self):
         case = self.open[1]
@@ -152,19 +119,53 @@ class Pages(unittest.TestCase):
         case = self.open[2]
         with self.page(**LOOKS["light"]) as page:
             page.goto(f"{self.serve.desk}case/{case}")
-            for _ in range(40):
-                page.keyboard.press("Tab")
-                focused = page.evaluate("document.activeElement.innerText")
-                outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-                self.assertNotEqual(outline, "none", f"where one is can be seen: {focused}")
-                if focused == "Reject":
-                    break
-            else:
-                self.fail("no way leads to the button")
-            with page.expect_navigation():
-                page.keyboard.press("Enter")
+            press(self, page, "Reject")
             self.assertIn("Rejected.", page.inner_text("[role=status]"))
         self.assertEqual(self.serve.state(case), "rejected")
+
+    def test_a_case_is_approved_with_the_keyboard_alone(self):
+        case = self.open[4]
+        with self.page(**LOOKS["light"]) as page:
+            page.goto(f"{self.serve.desk}case/{case}")
+            press(self, page, "Approve")
+            self.assertIn("Approved.", page.inner_text("[role=status]"))
+        self.assertEqual(self.serve.state(case), "approved")
+
+    def test_what_is_shown_no_more_is_not_approved(self):
+        """A page of another opening, and one that showed another remedy."""
+        case = self.open[5]
+        for name, value in (("opening", "2"), ("remedy", "0" * 64)):
+            with self.subTest(name), self.page(**LOOKS["light"]) as page:
+                page.goto(f"{self.serve.desk}case/{case}")
+                page.evaluate("([name, value]) => { document.querySelector(`form.offer input[name=${name}]`).value = value }", [name, value])
+                page.click("button:has-text('Approve') >> nth=0")
+                self.assertIn("It did not count", page.inner_text("[role=status]"))
+                self.assertEqual(self.serve.state(case), "open")
+
+    def test_a_link_in_a_message_leads_to_the_case(self):
+        """From another site: what it leads to is seen, and can't be framed."""
+        address = f"{self.serve.origin}/case/{self.open[0]}"
+        html = f"<a href={address}>the case</a><iframe src={address}></iframe>"
+
+        class Mail(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("content-type", "text/html")
+                self.end_headers()
+                self.wfile.write(html.encode())
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mail) as mail, self.page() as page:
+            threading.Thread(target=mail.serve_forever, daemon=True).start()
+            with page.expect_response(address) as framed:
+                page.goto(f"http://rebound.example:{mail.server_port}/")
+            self.assertEqual(framed.value.status, 403)
+            with page.expect_response(address) as followed:
+                page.click("a")
+            self.assertEqual(followed.value.status, 200)
+            mail.shutdown()
 
     def test_a_page_of_another_site_answers_nothing(self):
         """Even one that has somehow come to know the address."""

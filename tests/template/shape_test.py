@@ -336,7 +336,13 @@ class Function(unittest.TestCase):
             hub = Stack(TRANSLATED, given)
             settings = hub.properties("Settings")
             self.assertEqual((settings["Name"], settings["Type"]), ("/trailpass/stacks/trailpass", "String"))
+            # What the functions keep to, so that nobody is shown what is refused when it is asked for; Systems Manager takes 8 KB.
+            wanted = wanted | {"guardrails": json.loads(hub.properties("Triage")["Environment"]["Variables"]["TRAILPASS_GUARDRAILS"])}
             self.assertEqual(json.loads(settings["Value"]), {"schema": "trailpass.stack/1", "stack": hub.pseudo["AWS::StackId"], "table": "trailpass-Table"} | wanted)
+        # Each parameter as long as it may be, in the shortest names, which are the most.
+        longest = {"ProtectedNames": ",".join("a" * 512), "TrailBucket": "b" * 63, "TrailKeyArn": stack.FULL_HUB["TrailKeyArn"], "TrailTopicName": "t" * 256,
+                   "TrailLogGroup": "g" * 400, "TrailLogRole": "r" * 64, "ApproversParameter": ("/" + "p" * 100) * 9, "ApprovalRulesParameter": ("/" + "q" * 100) * 9}
+        self.assertLessEqual(len(Stack(TRANSLATED, stack.FULL_HUB | longest).properties("Settings")["Value"]), 8192)
         self.assertNotIn("Settings", Stack(TRANSLATED, stack.FULL_FORWARDER).resources)
 
     def test_the_log_is_the_one_that_is_kept_and_limited(self):

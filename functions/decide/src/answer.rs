@@ -173,7 +173,7 @@ impl Reply {
         let did = match what {
             Before::Answered(Answer::Approve) => "approved it",
             Before::Answered(Answer::Reject) => "rejected it",
-            Before::Revoked => "took it back",
+            Before::Revoked => "taken it back",
         };
         Self {
             outcome: Outcome::Already,

@@ -71,8 +71,9 @@ impl<S: Store> Door<S> {
         let setting = &self.decide.setting;
         let diagnosed = case.diagnosed(setting);
         let files = self.decide.store.read(&[principal_key_of(case)]).await?;
-        let recent = files.first().and_then(Document::parsed::<PrincipalFile>).unwrap_or_default().recent;
-        let near = recent.iter().filter(|recent| recent.is_near(case, case.opened_at));
+        let principal = files.first().and_then(Document::parsed::<PrincipalFile>).unwrap_or_default();
+        let latest = principal.latest_of_call(&case.call_id).map(|recent| recent.id.as_str());
+        let near = principal.recent.iter().filter(|recent| recent.is_near(case, case.opened_at));
         let together: Vec<Together> = near.map(|recent| recent.beside()).collect();
         let notice = Notice {
             diagnosis: &diagnosed.diagnosis,
@@ -82,7 +83,7 @@ impl<S: Store> Door<S> {
         };
         let best = diagnosed.diagnosis.remedies.iter().find(|remedy| remedy.apply == Apply::OnApproval);
         let given = self.given(&found, case).await?;
-        let facts = given.facts(&found, case);
+        let facts = given.facts(&found, case, latest);
         let state = facts.state(best.is_some(), now);
         let (authority, _) = self.decide.authority.now().await;
         // Slack is where most people answer; the rules may tell the ways apart.
@@ -100,6 +101,8 @@ impl<S: Store> Door<S> {
             offers: &[],
             approvers: &approvers,
             events: &events,
+            is_rehearsal: false,
+            earlier: &[],
             answering: None,
         };
         Ok(Some(html::case_page(&notice, Some(&standing), false)))
@@ -136,7 +139,7 @@ struct Told {
 }
 
 impl Given {
-    fn facts<'a>(&'a self, found: &'a Found, case: &'a Case) -> Facts<'a> {
+    fn facts<'a>(&'a self, found: &'a Found, case: &'a Case, latest: Option<&'a str>) -> Facts<'a> {
         let decision = match &found.decision {
             Row::Is(row, _) => Some(&row.record),
             Row::None | Row::Unreadable(_) => None,
@@ -145,7 +148,7 @@ impl Given {
             Row::Is(row, _) => Some(&row.record),
             Row::None | Row::Unreadable(_) => None,
         };
-        Facts { case: Some(case), opening: case.opening, decision, revocation, grant: self.grant.as_ref() }
+        Facts { case: Some(case), opening: case.opening, decision, revocation, grant: self.grant.as_ref(), latest }
     }
 }
 

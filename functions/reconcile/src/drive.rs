@@ -9,7 +9,8 @@ use std::time::Duration;
 use access::{
     grant::GrantMode,
     reconcile::{
-        self, Change, Entity, Facts, Grant, Holder, Permission, State, Step, answered, inline_name, permission, step,
+        self, Change, End, Entity, Facts, Failure, Grant, Holder, Permission, State, Step, answered, given_again,
+        inline_name, permission, step,
     },
 };
 use adapters::{
@@ -87,15 +88,23 @@ impl<S: Store> Reconcile<S> {
                 Entry::new(What::Unvouched, &subject.case_id, subject.opening, self.now()).log();
             }
             let grant = remembered.file().grant(&subject.case_id, subject.opening).cloned();
+            if let Some(given) = grant.as_ref().filter(|grant| known.is_unverified && grant.end().is_none()) {
+                // It was read because its time is over. What it is that ends nobody can say now, and need not.
+                let expired = Grant { state: State::Taking(End::Expired), ..given.clone() };
+                self.note(remembered, expired, subject, &known, run, attempt).await?;
+                continue;
+            }
+            let now = self.now();
             let is_held = shown.as_ref().is_some_and(Shown::is_held);
-            known.case = self.simulated(known.case.take(), grant.as_ref(), is_held, &mut asked).await?;
+            known.case = self.simulated(&known, grant.as_ref(), is_held, now, &mut asked).await?;
             let facts = Facts {
                 decision: known.decision.as_ref(),
                 revocation: known.revocation.as_ref(),
                 case: known.case.as_ref(),
                 setting: &self.setting,
             };
-            let is_over = grant.as_ref().is_some_and(Grant::is_over);
+            let ends = known.decision.as_ref().map(|decision| decision.not_after);
+            let is_over = grant.as_ref().is_some_and(Grant::is_over) && ends.is_none_or(|end| now >= end);
             // A stack that grants nothing has nothing of ours in IAM but what it gave before, and no permission to look.
             let is_needless = is_over || grant.is_none() && self.setting.mode == GrantMode::None;
             let wanted = reconcile::holder(&facts, grant.as_ref()).filter(|_| !is_needless);
@@ -106,8 +115,8 @@ impl<S: Store> Reconcile<S> {
                     let looked = self.look(holder, holder_id.as_deref().unwrap_or_default(), &depth).await;
                     let entity = self.understood(looked, grant.as_ref()).inspect_err(|_| {
                         // Nobody can say whether it is still there.
-                        let has_to_end = |grant: &Grant| grant.end().is_some() || self.now() >= grant.not_after;
-                        run.report.add(Metric::Overdue, u64::from(grant.as_ref().is_some_and(has_to_end)));
+                        let has_to_end = grant.as_ref().is_some_and(|grant| grant.has_to_end(now));
+                        run.report.add(Metric::Overdue, u64::from(has_to_end));
                     })?;
                     shown = Some(Shown { holder: holder.clone(), depth, entity });
                     // The table is read after IAM: what was given in between is remembered by then.
@@ -116,18 +125,15 @@ impl<S: Store> Reconcile<S> {
             }
             let entity = shown.as_ref().filter(|_| wanted.is_some()).and_then(|shown| shown.entity.as_ref());
             let others = remembered.file().others(&subject.case_id, subject.opening);
-            match step(&facts, &self.limits, grant.as_ref(), entity, others, self.now()) {
-                Step::Record(next) => {
-                    let entry = self.entry(What::Grant, subject, &known).of(&next);
-                    if self.record(remembered, next.clone(), entry.clone()).await? == Committed::Yes {
-                        entry.log();
-                        count(run, &next);
-                    } else {
-                        pause(attempt).await;
-                    }
-                }
+            match step(&facts, &self.limits, grant.as_ref(), entity, others, now) {
+                Step::Record(next) => self.note(remembered, next, subject, &known, run, attempt).await?,
                 Step::Apply(change) => {
-                    self.apply(subject, &known, holder_id.as_deref(), &change, run).await?;
+                    let next = |grant: &Grant, answer: &_, now| answered(grant, &change, answer, now);
+                    self.apply(subject, &known, holder_id.as_deref(), &change, next, run).await?;
+                    shown = None;
+                }
+                Step::GiveAgain(change) => {
+                    self.apply(subject, &known, holder_id.as_deref(), &change, given_again, run).await?;
                     shown = None;
                 }
                 Step::Wait(_) | Step::Done => {
@@ -144,7 +150,7 @@ impl<S: Store> Reconcile<S> {
 
     /// Reads everything about a decision. Where nobody can say whether it is vouched for, it is not believed, but what has to end is
     /// ended all the same: a key that is out of order must not keep anybody's permission alive.
-    async fn read(&self, subject: &Subject, remembered_of: Option<&str>, run: &Run) -> Result<Read, Trouble> {
+    async fn read(&self, subject: &Subject, remembered_of: Option<&str>, run: &mut Run) -> Result<Read, Trouble> {
         let Subject { case_id, opening } = subject;
         let mut keys = subject.keys();
         keys.extend(Remembered::keys(case_id, *opening, remembered_of));
@@ -160,15 +166,18 @@ impl<S: Store> Reconcile<S> {
             holder_id = target;
         }
         let known = match known {
-            Ok(known) => known,
+            Ok(known) => {
+                let end = known.decision.as_ref().map(|decision| decision.not_after);
+                run.ends.insert(subject.clone(), end);
+                known
+            }
             Err(why) => {
                 let now = self.now();
-                let has_to_end = |grant: &Grant| grant.end().is_some() || now >= grant.not_after;
-                if !remembered.file().grant(case_id, *opening).is_some_and(has_to_end) {
+                if !remembered.file().grant(case_id, *opening).is_some_and(|grant| grant.has_to_end(now)) {
                     return Err(why);
                 }
                 warn!(%why, case = case_id, "its time is over: it ends without");
-                Known::default()
+                subject.unverified(&documents)
             }
         };
         Ok(Read { known, remembered, holder_id })
@@ -183,11 +192,6 @@ impl<S: Store> Reconcile<S> {
         let ends_by_itself =
             |grant: &Grant| matches!(grant.permission, Permission::Inline { .. }) && self.now() >= grant.not_after;
         match looked {
-            // No name that IAM takes: somebody wrote it into the table, and nobody bears it.
-            Err(Refusal::Lasting(why)) => {
-                warn!(why, "IAM does not take this name");
-                Ok(None)
-            }
             // The operator has taken the right to inline policies from us. This one allows nothing any more.
             Err(Refusal::Denied(why)) if grant.is_some_and(ends_by_itself) => {
                 warn!(why, "an inline policy that has ended can't be looked at, and stays where it is");
@@ -198,6 +202,10 @@ impl<S: Store> Reconcile<S> {
     }
 
     async fn look(&self, holder: &Holder, id: &str, depth: &Depth) -> Result<Option<Entity>, Refusal> {
+        if !holder.can_be() {
+            warn!(?holder, "somebody wrote a name that nobody bears");
+            return Ok(None);
+        }
         let look = async |look: Look<'_>| self.iam.look(holder, id, look).await;
         match depth {
             Depth::Attached => look(Look::Attached).await,
@@ -211,9 +219,25 @@ impl<S: Store> Reconcile<S> {
         }
     }
 
-    async fn record(&self, mut remembered: Remembered, next: Grant, entry: Entry) -> Result<Committed, Trouble> {
-        remembered.remember(next, entry);
-        Ok(self.store.commit(&remembered.writes(self.now())).await?)
+    /// Writes down how far it has come.
+    async fn note(
+        &self,
+        mut remembered: Remembered,
+        next: Grant,
+        subject: &Subject,
+        known: &Known,
+        run: &mut Run,
+        attempt: u32,
+    ) -> Result<(), Trouble> {
+        let entry = self.entry(What::Grant, subject, known).of(&next);
+        remembered.remember(next.clone(), entry.clone());
+        if self.store.commit(&remembered.writes(self.now())).await? == Committed::Yes {
+            entry.log();
+            count(run, &next);
+        } else {
+            pause(attempt).await;
+        }
+        Ok(())
     }
 
     /// Makes a change, and writes down what IAM answered. The line of the log comes first: whatever becomes of the table, it was
@@ -224,6 +248,7 @@ impl<S: Store> Reconcile<S> {
         known: &Known,
         holder_id: Option<&str>,
         change: &Change,
+        next: impl Fn(&Grant, &Result<(), Failure>, i64) -> Grant,
         run: &mut Run,
     ) -> Result<(), Trouble> {
         let changed = self.iam.change(change).await;
@@ -242,7 +267,7 @@ impl<S: Store> Reconcile<S> {
             let now = self.now();
             match remembered.file().grant(&subject.case_id, subject.opening).cloned() {
                 Some(grant) => {
-                    let next = answered(&grant, change, &answer, now);
+                    let next = next(&grant, &answer, now);
                     let entry = entry.clone();
                     let is_new_state = grant.state != next.state;
                     remembered.remember(next.clone(), entry);

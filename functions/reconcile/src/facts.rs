@@ -36,6 +36,8 @@ pub struct Known {
     pub case: Option<Case>,
     /// How many rows stand there that nothing vouches for.
     pub unvouched: u64,
+    /// Nobody could say what is vouched for.
+    pub is_unverified: bool,
 }
 
 /// What this invocation has had verified: the same bytes are asked about once.
@@ -64,6 +66,16 @@ impl Subject {
         ]
     }
 
+    /// What is known where nobody can say what is vouched for: what it is about, so that people can be told.
+    pub fn unverified(&self, documents: &[Document]) -> Known {
+        Known { case: self.case(documents), is_unverified: true, ..Known::default() }
+    }
+
+    fn case(&self, documents: &[Document]) -> Option<Case> {
+        let key = triage::case_key(&self.case_id);
+        documents.iter().find(|document| document.key == key).and_then(|found| parsed(&found.body))
+    }
+
     /// Takes the documents in. An error only if nobody could say whether a code is right.
     pub async fn known(
         &self,
@@ -72,7 +84,7 @@ impl Subject {
         verified: &Verified,
     ) -> Result<Known, Trouble> {
         let body = |key: &str| documents.iter().find(|document| document.key == key).map(|found| found.body.as_str());
-        let mut known = Known { case: body(&triage::case_key(&self.case_id)).and_then(parsed), ..Known::default() };
+        let mut known = Known { case: self.case(documents), ..Known::default() };
         if let Some(body) = body(&decision::key(&self.case_id, self.opening)) {
             known.decision = match parsed::<Vouched<Decision>>(body) {
                 Some(Vouched { record: decision, mac })

@@ -55,13 +55,20 @@ pub struct Account {
     pub partition: String,
     /// Its twelve digits.
     pub id: String,
+    /// Others give what we give, and know why: what is not known here is reported, and left where it is.
+    pub is_shared: bool,
 }
 
 impl Account {
     /// The account of an ARN: the function's own, say.
     pub fn of_arn(arn: &str) -> Option<Self> {
         let arn = access::arn::Arn::parse(arn)?;
-        Some(Self { partition: arn.partition.to_owned(), id: arn.account_id()?.to_owned() })
+        Some(Self { partition: arn.partition.to_owned(), id: arn.account_id()?.to_owned(), is_shared: false })
+    }
+
+    /// The same where others give what we give.
+    pub fn shared(self) -> Self {
+        Self { is_shared: true, ..self }
     }
 }
 
@@ -152,6 +159,8 @@ pub(crate) struct Run {
     pub(crate) report: Report,
     /// What has been brought to its rest, and under whose id it is remembered.
     pub(crate) done: BTreeSet<(Subject, Option<String>)>,
+    /// The end of what was decided, as its code vouches for it; `None`: nothing was. What is not here could not be read or verified.
+    pub(crate) ends: BTreeMap<Subject, Option<i64>>,
 }
 
 impl Run {
@@ -162,6 +171,7 @@ impl Run {
             verified: Verified::default(),
             report: Report::default(),
             done: BTreeSet::new(),
+            ends: BTreeMap::new(),
         }
     }
 

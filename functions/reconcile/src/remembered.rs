@@ -7,7 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use access::reconcile::{self, Grant, HolderFile, history_key};
+use access::{
+    answer::subject,
+    reconcile::{self, Grant, HolderFile, history_key},
+};
 use adapters::{
     audit::{self, Entry},
     store::{Document, Write},
@@ -20,6 +23,12 @@ pub const ACTIVE: &str = "GRANT#active";
 
 /// How often a sweep comes. Seconds.
 const SWEEPS: i64 = 300;
+/// What can be listed as unfinished. What is more was written by somebody else, and leaves no room for an end.
+const LISTED: usize = 2_000;
+/// The longest [unique id](https://docs.aws.amazon.com/IAM/latest/APIReference/API_User.html) that IAM gives.
+const LONGEST_ID: usize = 128;
+/// What is read of one decision's history. Bytes: well below what a table takes of one document.
+const HISTORY: usize = 300_000;
 /// What is over is kept this long for whoever looks back. Seconds.
 const KEPT: i64 = 90 * 24 * 3600;
 
@@ -46,14 +55,18 @@ pub struct Unfinished {
 }
 
 impl Active {
-    /// Reads the list; an entry that can't be read is left out.
+    /// Reads the list; an entry that can't be read, or names no decision, is left out.
     pub fn read(body: &str) -> Self {
         #[derive(Deserialize)]
         struct Rows {
             unfinished: Vec<Value>,
         }
         let rows = serde_json::from_str::<Rows>(body).map(|rows| rows.unfinished).unwrap_or_default();
-        Self { unfinished: rows.into_iter().filter_map(|row| serde_json::from_value(row).ok()).collect() }
+        let entries = rows.into_iter().filter_map(|row| serde_json::from_value::<Unfinished>(row).ok());
+        let is_short = |id: &Option<String>| id.as_ref().is_none_or(|id| id.len() <= LONGEST_ID);
+        let are_ours =
+            entries.filter(|entry| subject(&entry.case_id, entry.opening).is_some() && is_short(&entry.holder_id));
+        Self { unfinished: are_ours.take(LISTED).collect() }
     }
 
     /// In the order in which a sweep looks at them: what is overdue, then the rest, beginning each time at another, so that none is
@@ -150,7 +163,10 @@ impl Remembered {
             file: Kept::read(holder_id.map(reconcile::key), documents, HolderFile::read),
             history: Kept::read(Some(history_key(case_id, opening)), documents, |_, body| {
                 // What happened once is no reason to stop: an unreadable history begins anew.
-                serde_json::from_str(body).unwrap_or_default()
+                Some(body)
+                    .filter(|body| body.len() <= HISTORY)
+                    .and_then(|body| serde_json::from_str(body).ok())
+                    .unwrap_or_default()
             }),
             active: Kept::read(Some(ACTIVE.to_owned()), documents, |_, body| Active::read(body)),
         }
@@ -247,8 +263,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_hides_nothing_else() {
-        let list = r#"{"unfinished":[7,{"case_id":"a","opening":1},{"case_id":"b"}]}"#;
-        let read = Active::read(list);
+        let id = "2gd4tjkox2q74mauvvu6";
+        let list = format!(
+            r#"{{"unfinished":[7,{{"case_id":"{id}","opening":1}},{{"case_id":"{id}"}},{{"case_id":"{id}","opening":0}},{{"case_id":"{}","opening":1}}]}}"#,
+            "x".repeat(2_100)
+        );
+        let read = Active::read(&list);
         assert_eq!(read.unfinished.len(), 1);
         assert_eq!(Active::read("nonsense"), Active::default());
     }

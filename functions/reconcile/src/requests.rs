@@ -17,7 +17,7 @@ use adapters::{
 };
 
 use crate::{
-    facts::Subject,
+    facts::{Known, Subject},
     handle::{Reconcile, Run, Trouble},
     remembered::Remembered,
     tell::{GIVEN_UP, News, tell},
@@ -54,10 +54,18 @@ impl<S: Store> Reconcile<S> {
             let wanted: Vec<String> = some.iter().flat_map(Subject::keys).collect();
             let documents = self.store.read(&wanted).await?;
             for subject in some {
-                let known = subject.known(&documents, &self.voucher, &run.verified).await?;
-                // What somebody wrote by hand answers nothing.
-                if let (Some(case), None) = (known.case, known.decision) {
-                    self.look_after_request(subject, &case, now, run).await?;
+                let known = subject.known(&documents, &self.voucher, &run.verified).await;
+                let looked = match known {
+                    // What somebody wrote by hand answers nothing.
+                    Ok(Known { case: Some(case), decision: None, .. }) => {
+                        self.look_after_request(subject, &case, now, run).await
+                    }
+                    Ok(_) => Ok(()),
+                    Err(why) => Err(why),
+                };
+                // One that can't be seen to must not hide the others.
+                if let Err(why) = looked {
+                    run.failed(&subject.case_id, &why);
                 }
             }
         }
@@ -80,7 +88,7 @@ impl<S: Store> Reconcile<S> {
         }
         let progress = if has_lapsed { Progress::Lapsed } else { Progress::Waiting(case.opened_at + REQUEST_LAPSES) };
         let mut told = history.told.clone();
-        let news = News { case, decision: None, progress: progress.clone() };
+        let news = News { case, decision: None, progress: progress.clone(), is_rehearsal: self.iam.is_picture() };
         let is_told =
             tell(&self.channels, news, &self.setting, &mut told, &run.telling, now).await || told.failures >= GIVEN_UP;
         let entry = Entry {

@@ -54,7 +54,12 @@ impl<S: Store> Reconcile<S> {
         let mut told = before.clone();
         let is_told = match (&progress, &known.case) {
             (Some(progress), Some(case)) => {
-                let news = News { case, decision: known.decision.as_ref(), progress: progress.clone() };
+                let news = News {
+                    case,
+                    decision: known.decision.as_ref(),
+                    progress: progress.clone(),
+                    is_rehearsal: self.iam.is_picture(),
+                };
                 tell(&self.channels, news, &self.setting, &mut told, &run.telling, self.now()).await
             }
             // Without the case nobody knows what it was about; the audit does.

@@ -7,31 +7,38 @@
 use access::{
     case::Case,
     diagnose::Diagnosed,
-    reconcile::{Grant, State},
+    reconcile::{DECISION_LAPSES, Grant, State},
     simulation::{Verdict, question},
 };
 use adapters::{iam::Refusal, store::Store};
 use tracing::{error, info};
 
-use crate::handle::{Reconcile, Trouble};
+use crate::{
+    facts::Known,
+    handle::{Reconcile, Trouble},
+};
 
 impl<S: Store> Reconcile<S> {
     /// The case with IAM's own word in the place of the table's. `is_held`: IAM shows that it was given, if that has not been
-    /// written down yet. `asked`: what the simulator has said in this run.
+    /// written down yet. `now` is the plan's own: what it can't give any more is not asked about, since what ends must not wait for an
+    /// answer. `asked`: what the simulator has said in this run.
     pub(crate) async fn simulated(
         &self,
-        case: Option<Case>,
+        known: &Known,
         grant: Option<&Grant>,
         is_held: bool,
+        now: i64,
         asked: &mut Option<Verdict>,
     ) -> Result<Option<Case>, Trouble> {
-        let Some(mut case) = case else { return Ok(None) };
+        let Some(mut case) = known.case.clone() else { return Ok(None) };
         case.simulated = None;
         let diagnosed = case.diagnosed(&self.setting);
         if !diagnosed.wants_simulation(&self.setting) {
             return Ok(Some(case));
         }
-        if grant.is_some_and(|grant| grant.state != State::Giving) {
+        let decision = known.decision.as_ref().filter(|_| known.revocation.is_none());
+        let may_begin = decision.is_some_and(|decision| now < decision.decided_at + DECISION_LAPSES);
+        if !may_begin || grant.is_some_and(|grant| grant.state != State::Giving) {
             case.simulated = Some(Verdict::ImplicitDeny);
             return Ok(Some(case));
         }

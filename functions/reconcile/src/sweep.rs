@@ -1,20 +1,22 @@
 //! The sweep: everything that nobody's click wakes us for.
 //!
 //! A time that is over, a removal to be tried again, a stream that lost a record, somebody who changed IAM or the table by hand.
-//! What there is to look at comes from four places, so that none of them alone can hide anything: the list of what is
-//! unfinished, the decisions of this hour and the last, IAM's own word on who holds our policies, and the requests that
-//! lapse. With nothing to do it costs the same however many cases there are: one read of the table, and one call to IAM for
-//! each of our policies.
+//! What there is to look at comes from four places, so that none of them alone can hide anything: IAM's own word on who holds our
+//! policies, the list of what is unfinished, the decisions whose time may not be over, and the requests that lapse. IAM comes first:
+//! nobody can fill it with invented work. With nothing to do it costs the same however many cases there are: one read of the table,
+//! and one call to IAM for each of our policies.
 
 use std::{collections::BTreeSet, time::SystemTime};
 
 use access::{
+    decide::LONGEST,
     decision,
     grant::{GrantMode, OWN_POLICIES},
-    reconcile::{self, Grant, Holder, HolderFile, history_key, orphaned_attachment},
+    reconcile::{self, Change, Grant, Holder, HolderFile, history_key, orphaned_attachment},
 };
 use adapters::{
     audit::{Entry, What},
+    iam::Refusal,
     store::{Document, Store},
     telemetry::Metric,
 };
@@ -27,17 +29,22 @@ use crate::{
     requests,
 };
 
-/// Decisions of one hour that a sweep reads. More than anybody makes; a list that somebody has filled must not fill us.
+/// Decisions of one hour that a sweep reads, the last ones. More than anybody makes; a list that somebody has filled must not fill us.
 const DECISIONS: usize = 500;
+/// Hours whose decisions are looked for: a decision that nobody could see to while a key or IAM was out of order is found for as long
+/// as a grant of it could last.
+const HOURS: i64 = LONGEST / 3600 + 1;
+/// A removal may take this long before what is still attached is taken for somebody else's work. Seconds.
+const REMOVED_BY: i64 = 15 * 60;
 
 impl<S: Store> Reconcile<S> {
     /// Looks after everything that is unfinished in an account.
     pub async fn sweep(&self, account: &Account, deadline: SystemTime) -> Report {
         let mut run = Run::new(deadline);
         let now = self.now();
-        let hours = [now / 3600, now / 3600 - 1].map(decision::hour_key);
+        let hours: Vec<String> = (0..=HOURS).map(|ago| decision::hour_key(now / 3600 - ago)).collect();
         let keys: Vec<String> =
-            [ACTIVE.to_owned()].into_iter().chain(hours.clone()).chain(requests::keys(now)).collect();
+            [ACTIVE.to_owned()].into_iter().chain(hours.iter().cloned()).chain(requests::keys(now)).collect();
         let documents = match self.store.read(&keys).await {
             Ok(documents) => documents,
             Err(why) => {
@@ -47,14 +54,13 @@ impl<S: Store> Reconcile<S> {
             }
         };
         let body = |key: &str| documents.iter().find(|found| found.key == key).map(|found| found.body.as_str());
-        // First what is unfinished: a permission whose time is over is among it.
-        let active = body(ACTIVE).map(Active::read).unwrap_or_default();
-        for Unfinished { case_id, opening, holder_id, .. } in active.in_order(now) {
-            let subject = Subject { case_id, opening };
-            self.look_after(&subject, holder_id.as_deref(), &mut run).await;
-        }
         if self.setting.mode != GrantMode::None {
             self.look_after_holders(account, &mut run).await;
+        }
+        let active = body(ACTIVE).map(Active::read).unwrap_or_default();
+        for Unfinished { case_id, opening, holder_id, not_after } in active.in_order(now) {
+            let subject = Subject { case_id, opening };
+            self.look_after(&subject, holder_id.as_deref(), not_after, &mut run).await;
         }
         let decided: BTreeSet<Subject> = hours
             .iter()
@@ -65,7 +71,7 @@ impl<S: Store> Reconcile<S> {
         match self.unfinished(&decided, &run).await {
             Ok(unfinished) => {
                 for subject in unfinished {
-                    self.look_after(&subject, None, &mut run).await;
+                    self.look_after(&subject, None, None, &mut run).await;
                 }
             }
             Err(why) => run.failed("the last decisions", &why),
@@ -76,7 +82,8 @@ impl<S: Store> Reconcile<S> {
         run.report()
     }
 
-    async fn look_after(&self, subject: &Subject, holder_id: Option<&str>, run: &mut Run) {
+    /// `not_after`: when it has to be over, as somebody has noted it.
+    async fn look_after(&self, subject: &Subject, holder_id: Option<&str>, not_after: Option<i64>, run: &mut Run) {
         // What somebody remembered under another holder has to be looked after, too.
         let is_done = match holder_id {
             Some(id) => run.done.contains(&(subject.clone(), Some(id.to_owned()))),
@@ -88,6 +95,7 @@ impl<S: Store> Reconcile<S> {
         run.report.add(Metric::Received, 1);
         if let Err(why) = self.drive(subject, holder_id, run).await {
             run.failed(&subject.case_id, &why);
+            run.report.add(Metric::Overdue, u64::from(not_after.is_some_and(|end| end <= self.now())));
         }
     }
 
@@ -121,34 +129,72 @@ impl<S: Store> Reconcile<S> {
                 run.report.add(Metric::Orphans, holders.groups.len() as u64);
             }
             for (holder, id) in &holders.entities {
-                if let Err(why) = self.look_after_holder(&arn, holder, id, run).await {
+                if let Err(why) = self.look_after_holder(&arn, holder, id, account.is_shared, run).await {
                     run.failed(id, &why);
                 }
             }
         }
     }
 
-    async fn look_after_holder(&self, arn: &str, holder: &Holder, id: &str, run: &mut Run) -> Result<(), Trouble> {
+    async fn look_after_holder(
+        &self,
+        arn: &str,
+        holder: &Holder,
+        id: &str,
+        is_shared: bool,
+        run: &mut Run,
+    ) -> Result<(), Trouble> {
         for grant in self.file(id).await?.grants.into_iter().filter(|grant| !grant.is_over()) {
-            let Grant { case_id, opening, .. } = grant;
-            self.look_after(&Subject { case_id, opening }, Some(id), run).await;
+            let Grant { case_id, opening, not_after, .. } = grant;
+            self.look_after(&Subject { case_id, opening }, Some(id), Some(not_after), run).await;
         }
-        let file = self.file(id).await?;
-        let Some(change) = orphaned_attachment(arn, holder, id, &file) else { return Ok(()) };
+        if self.orphan(arn, holder, id, run).await?.is_none() {
+            return Ok(());
+        }
         // A name may have come to be another's since IAM gave the list.
         let entity = self.iam.look(holder, id, adapters::iam::Look::Attached).await.map_err(Trouble::Iam)?;
         if !entity.is_some_and(|entity| entity.id == id && entity.attached.contains(arn)) {
             return Ok(());
         }
-        if orphaned_attachment(arn, holder, id, &self.file(id).await?).is_none() {
+        let Some((change, metric)) = self.orphan(arn, holder, id, run).await? else { return Ok(()) };
+        run.report.add(metric, 1);
+        if is_shared {
+            error!(policy = arn, ?holder, holder_id = id, "somebody else has attached this policy: it is left there");
             return Ok(());
         }
-        run.report.add(Metric::Orphans, 1);
         let changed = self.iam.change(&change).await;
         let mut entry = Entry::new(What::Orphan, "", 0, self.now()).answered(&change, &changed);
         entry.holder_id = Some(id.to_owned());
         entry.log();
-        changed.result.map_err(Trouble::Iam)
+        match changed.result {
+            Ok(()) | Err(Refusal::Gone(_)) => Ok(()),
+            Err(why) => Err(Trouble::Iam(why)),
+        }
+    }
+
+    /// How to take back what nothing accounts for, and what to count it as. A note is believed inside the time that its decision was made for, and a while
+    /// longer, since its own removal may not have been shown yet; where nobody can say what was decided, inside its own.
+    async fn orphan(
+        &self,
+        arn: &str,
+        holder: &Holder,
+        id: &str,
+        run: &Run,
+    ) -> Result<Option<(Change, Metric)>, Trouble> {
+        let now = self.now();
+        let is_believed = |grant: &Grant| {
+            let subject = Subject { case_id: grant.case_id.clone(), opening: grant.opening };
+            match run.ends.get(&subject) {
+                Some(decided) => decided.is_some_and(|end| now < end + REMOVED_BY),
+                None => grant.may_be_live(now),
+            }
+        };
+        let file = self.file(id).await?;
+        let change = orphaned_attachment(arn, holder, id, &file, is_believed);
+        // A removal of ours that doesn't come to its end is nobody else's work.
+        let is_ours = |grant: &Grant| grant.end().is_some() && !grant.is_over() && grant.holder_id == id;
+        let metric = if file.grants.iter().any(is_ours) { Metric::Overdue } else { Metric::Orphans };
+        Ok(change.map(|change| (change, metric)))
     }
 
     async fn file(&self, holder_id: &str) -> Result<HolderFile, Trouble> {
@@ -161,5 +207,6 @@ impl<S: Store> Reconcile<S> {
 /// The keys of an hour's decisions.
 fn decisions(body: &str) -> Vec<String> {
     let list: decision::HourFile = serde_json::from_str(body).unwrap_or_default();
-    list.keys.into_iter().take(DECISIONS).collect()
+    let more = list.keys.len().saturating_sub(DECISIONS);
+    list.keys.into_iter().skip(more).collect()
 }

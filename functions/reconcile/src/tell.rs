@@ -37,6 +37,8 @@ pub(crate) struct News<'a> {
     pub(crate) decision: Option<&'a Decision>,
     /// How far it is.
     pub(crate) progress: Progress,
+    /// IAM is a picture.
+    pub(crate) is_rehearsal: bool,
 }
 
 /// What is said, and where in Slack.
@@ -61,7 +63,7 @@ pub(crate) async fn tell(
     telling: &Telling,
     now: i64,
 ) -> bool {
-    let News { case, decision, progress } = news;
+    let News { case, decision, progress, is_rehearsal } = news;
     let diagnosed = case.diagnosed(setting);
     let opening = decision.map_or(case.opening, |decision| decision.opening);
     let page_url = telling.page(channels.pages.as_ref(), &case.id, opening, now).await;
@@ -75,7 +77,7 @@ pub(crate) async fn tell(
     let is_alarm = progress.is_alarm();
     // Another opening's message waits for another answer, or shows it.
     let is_this_opening = opening == case.opening;
-    let outcome = Outcome { notice: &notice, decision, progress };
+    let outcome = Outcome { notice: &notice, decision, progress, is_rehearsal };
     let is_reminder = matches!(outcome.progress, Progress::Waiting(_));
     let said = Said {
         outcome: &outcome,

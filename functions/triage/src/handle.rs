@@ -232,7 +232,7 @@ impl<S: Store> Triage<S> {
                 warn!(cases = group.cases.len(), "no time left: these come again");
                 break;
             }
-            let documents = match self.read(&triage::keys(&group, now), &run.telling).await {
+            let documents = match self.documents(&group, now, &run.telling).await {
                 Ok(documents) => documents,
                 Err(why) => {
                     error!(%why, "the store can't be read");
@@ -265,6 +265,19 @@ impl<S: Store> Triage<S> {
         }
         let unfinished = group.cases.iter().flat_map(|case| &case.each);
         unfinished.for_each(|arrival| report.fail(arrival.message));
+    }
+
+    /// What a plan looks at: whether a request is over is asked of open cases only.
+    async fn documents(&self, group: &Group, now: Now, telling: &Telling) -> Result<Documents, StoreError> {
+        let mut documents = self.read(&triage::keys(group, now), telling).await?;
+        if self.setting.mode == GrantMode::None {
+            return Ok(documents);
+        }
+        let decisions = triage::decision_keys(group, &documents, now);
+        if !decisions.is_empty() {
+            documents.extend(self.read(&decisions, telling).await?);
+        }
+        Ok(documents)
     }
 
     /// Tells whoever is to be told of what was written, then accounts for the denials.

@@ -4,6 +4,8 @@
 //! what is an attack, what is CloudTrail's own delivery, and only then what somebody may need a fix for. The whole table
 //! is printed by the matrix test, so that a change of one arm shows as a change in the golden file.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     action,
     arn::Arn,
@@ -68,8 +70,8 @@ fn is_quarantine(policy_arn: &str) -> bool {
 macro_rules! rules {
     ($($(#[$doc:meta])* $name:ident = $id:literal, $response:ident, $title:literal;)*) => {
         /// The rows of the decision table.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule { $($(#[$doc])* #[doc = $title] $name,)* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Rule { $($(#[$doc])* #[doc = $title] #[serde(rename = $id)] $name,)* }
 
         impl Rule {
             /// Every rule, in the order of their ids.
@@ -78,6 +80,11 @@ macro_rules! rules {
             /// The id, which stays.
             pub fn id(self) -> &'static str {
                 match self { $(Self::$name => $id,)* }
+            }
+
+            /// The rule of an id.
+            pub fn of_id(id: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|rule| rule.id() == id)
             }
 
             /// What the rule says, in a few words.
@@ -177,6 +184,8 @@ pub fn classify(facts: &Facts) -> Rule {
         Refusal::ServiceLinkedRoleMissing => Rule::DeliveryServiceLinkedRole,
         // 6. Whatever the cause, the account or the principal.
         _ if is_tampering => Rule::Tampering,
+        // Not a permission that somebody lacks: what a log has to be kept safe from, whatever kept it safe.
+        _ if facts.may_harm_the_log => Rule::StoredLog,
         // 7. Everything that somebody may need a fix for.
         Refusal::DependencyPermissions => Rule::Dependency,
         Refusal::ServiceLinkedRolePermissions => Rule::ServiceLinkedRole,
@@ -184,8 +193,6 @@ pub fn classify(facts: &Facts) -> Rule {
         Refusal::NotManagementAccount => Rule::ManagementOnly,
         Refusal::TrustedAccessOff => Rule::TrustedAccess,
         Refusal::ChannelPermissions => Rule::ChannelPolicy,
-        // Not a permission that somebody lacks: what a log has to be kept safe from, whichever policy kept it safe.
-        Refusal::AccessDenied | Refusal::VpcEndpoint if facts.may_harm_the_log => Rule::StoredLog,
         Refusal::AccessDenied | Refusal::VpcEndpoint => match facts.scenario {
             // What somebody's ceiling stops is mended there or not at all, whoever called: no role is built around it.
             Scenario::AllowOthers | Scenario::OutsideAccount if is_named_ceiling(facts) => by_cause(facts),

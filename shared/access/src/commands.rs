@@ -12,6 +12,7 @@ use crate::{
     policy_document::{PolicyDocument, Statement},
 };
 pub use change::change;
+pub use hcl::only_in;
 use subject::{Entity, EntityKind, Holder, NamedPolicy};
 
 mod change;
@@ -36,21 +37,70 @@ pub struct Commands {
 
 /// What is asked for. A notice in text shows the shell's alone, and has microseconds for everything.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    Everything,
+enum Wanted<'a> {
+    Everything(Label<'a>),
     ShellOnly,
 }
 
-impl Wanted {
-    fn template(self, write: impl FnOnce() -> Option<String>) -> Option<String> {
-        if self == Self::Everything { write() } else { None }
+impl<'a> Wanted<'a> {
+    fn template(self, write: impl FnOnce(Label<'a>) -> Option<String>) -> Option<String> {
+        match self {
+            Self::Everything(label) => write(label),
+            Self::ShellOnly => None,
+        }
+    }
+}
+
+/// What tells a template from others that are deployed beside it. One that is pasted by itself needs none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Label<'a> {
+    /// ASCII letters and digits, put behind the names that Terraform and CloudFormation know the things by: two files that
+    /// give them the same name can't stand in one module or one stack.
+    pub suffix: &'a str,
+    /// The account that a CloudFormation template is for: in another one it makes nothing.
+    pub account: Option<&'a str>,
+}
+
+/// The account whose credentials make this change, where that is known. A permission set is changed where Identity Center
+/// lives, a bucket by its owner: no record tells either.
+pub fn account(remedy: &Remedy) -> Option<&str> {
+    subject::owner(remedy)
+}
+
+/// Whether the commands of a remedy change something. The others show a document, for a person to judge.
+pub fn is_change(remedy: &Remedy) -> bool {
+    match remedy.kind {
+        RemedyKind::AttachManagedPolicy
+        | RemedyKind::PutInlinePolicy
+        | RemedyKind::ChangePermissionSet
+        | RemedyKind::CreateCrossAccountRole
+        | RemedyKind::CreateServiceLinkedRole => true,
+        RemedyKind::PutResourcePolicy
+        | RemedyKind::UpdateBucketPolicy
+        | RemedyKind::UpdateTopicPolicy
+        | RemedyKind::UpdateKeyPolicy
+        | RemedyKind::UpdateLogRole
+        | RemedyKind::ChangeTrustPolicy => remedy.policy.is_some(),
+        RemedyKind::ChangePermissionsBoundary
+        | RemedyKind::ChangeServiceControlPolicy
+        | RemedyKind::ChangeResourceControlPolicy
+        | RemedyKind::ChangeVpcEndpointPolicy
+        | RemedyKind::ChangeSessionPolicy
+        | RemedyKind::RemoveExplicitDeny
+        | RemedyKind::UseHomeRegionOrOwner => false,
     }
 }
 
 impl Commands {
     /// Writes the commands of a remedy.
     pub fn of(remedy: &Remedy) -> Self {
-        Self::known(remedy, Wanted::Everything).unwrap_or(Self { aws_cli: None, cloudformation: None, terraform: None })
+        Self::labelled(remedy, Label::default())
+    }
+
+    /// The same, with templates that can stand beside others.
+    pub fn labelled(remedy: &Remedy, label: Label) -> Self {
+        let none = Self { aws_cli: None, cloudformation: None, terraform: None };
+        Self::known(remedy, Wanted::Everything(label)).unwrap_or(none)
     }
 
     /// Writes the shell's alone.
@@ -86,8 +136,8 @@ impl Commands {
             RemedyKind::UpdateLogRole => change_document(remedy, wanted),
             RemedyKind::CreateServiceLinkedRole => Some(Self {
                 aws_cli: Some(shell::service_linked_role()),
-                cloudformation: Some(yaml::service_linked_role()),
-                terraform: Some(hcl::service_linked_role()),
+                cloudformation: wanted.template(|label| Some(yaml::service_linked_role(label))),
+                terraform: wanted.template(|label| Some(hcl::service_linked_role(label))),
             }),
             RemedyKind::ChangePermissionsBoundary
             | RemedyKind::ChangeServiceControlPolicy
@@ -113,7 +163,7 @@ fn attach_managed_policy(remedy: &Remedy, named: NamedPolicy, wanted: Wanted) ->
     Some(Commands {
         aws_cli: Some(shell::attach(entity, arn)),
         cloudformation: None,
-        terraform: wanted.template(|| Some(hcl::attach(entity, arn))),
+        terraform: wanted.template(|label| Some(hcl::attach(entity, arn, label))),
     })
 }
 
@@ -123,8 +173,8 @@ fn put_inline_policy(remedy: &Remedy, wanted: Wanted) -> Option<Commands> {
     let name = inline_policy_name(policy);
     Some(Commands {
         aws_cli: Some(shell::put_inline(entity, &name, &policy.statements)),
-        cloudformation: wanted.template(|| yaml::put_inline(entity, &name, policy)),
-        terraform: wanted.template(|| Some(hcl::put_inline(entity, &name, policy))),
+        cloudformation: wanted.template(|label| yaml::put_inline(entity, &name, policy, label)),
+        terraform: wanted.template(|label| Some(hcl::put_inline(entity, &name, policy, label))),
     })
 }
 
@@ -135,13 +185,14 @@ fn change_permission_set(remedy: &Remedy, named: Option<NamedPolicy>, wanted: Wa
         (Some(policy), None) => grants_to_holder(policy).then(|| Commands {
             aws_cli: Some(merge::permission_set(name, &policy.statements)),
             cloudformation: None,
-            terraform: wanted.template(|| hcl::statements_to_merge("the permission set's inline policy", policy)),
+            terraform: wanted
+                .template(|label| hcl::statements_to_merge("the permission set's inline policy", policy, label)),
         }),
         // A policy of the account's own would have to exist in every account that the set is provisioned to.
         (None, Some(NamedPolicy::Iam { arn, is_aws: true })) => Some(Commands {
             aws_cli: Some(merge::attach_to_permission_set(name, arn)),
             cloudformation: None,
-            terraform: wanted.template(|| Some(hcl::attach_to_permission_set(name, arn))),
+            terraform: wanted.template(|label| Some(hcl::attach_to_permission_set(name, arn, label))),
         }),
         _ => None,
     }
@@ -162,8 +213,8 @@ fn create_role(remedy: &Remedy, wanted: Wanted) -> Option<Commands> {
     let name = "TrailpassCloudTrailAccess";
     is_whole.then(|| Commands {
         aws_cli: Some(shell::create_role(role, &trust, name, &permissions)),
-        cloudformation: wanted.template(|| yaml::create_role(role, &trust, name, &permissions)),
-        terraform: wanted.template(|| Some(hcl::create_role(role, &trust, name, &permissions))),
+        cloudformation: wanted.template(|label| yaml::create_role(role, &trust, name, &permissions, label)),
+        terraform: wanted.template(|label| Some(hcl::create_role(role, &trust, name, &permissions, label))),
     })
 }
 
@@ -198,10 +249,10 @@ fn change_document(remedy: &Remedy, wanted: Wanted) -> Option<Commands> {
     is_whole.then(|| Commands {
         aws_cli: Some(merge::document(&holder, &policy.statements)),
         cloudformation: match holder {
-            Holder::Bucket(bucket) => wanted.template(|| yaml::bucket_policy(bucket, policy)),
+            Holder::Bucket(bucket) => wanted.template(|label| yaml::bucket_policy(bucket, policy, label)),
             _ => None,
         },
-        terraform: wanted.template(|| hcl::statements_to_merge(owner, policy)),
+        terraform: wanted.template(|label| hcl::statements_to_merge(owner, policy, label)),
     })
 }
 

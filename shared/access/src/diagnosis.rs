@@ -3,7 +3,7 @@
 //! The names, the order of the fields and the closed enumerations are a contract with subscribers; a new
 //! word here is a new version of [`SCHEMA`]. Nothing in this file decides anything.
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{classify::Rule, commands::Commands, policy_document::PolicyDocument, principal::Principal};
 
@@ -50,7 +50,7 @@ pub struct Diagnosis {
 }
 
 /// What Trailpass does about a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Response {
     /// Not a denial, not about CloudTrail, or known noise: nothing is posted.
@@ -65,7 +65,7 @@ pub enum Response {
 
 /// The topics of *Troubleshooting CloudTrail identity and access*, plus CloudTrail's own delivery.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/security_iam_troubleshoot.html>
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
     /// "I am not authorized to perform an action in CloudTrail".
@@ -81,7 +81,7 @@ pub enum Scenario {
 }
 
 /// How dangerous it is to allow an action. The order is the order of danger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Risk {
     /// Reads configuration.
@@ -109,7 +109,7 @@ pub enum AccessLevel {
 }
 
 /// Which kind of policy refused the call, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cause {
     /// Whether something denied or nothing allowed.
     pub effect: Effect,
@@ -120,7 +120,7 @@ pub struct Cause {
 }
 
 /// Whether a policy denied, or no policy allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Nothing allows the action.
@@ -133,7 +133,7 @@ pub enum Effect {
 
 /// The kinds of policy that IAM's evaluation knows.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PolicyType {
     /// On a user, a group or a role.
@@ -193,7 +193,7 @@ pub struct Place {
 }
 
 /// What a remedy changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each word says what it does")]
 pub enum RemedyKind {
@@ -218,7 +218,7 @@ pub enum RemedyKind {
 }
 
 /// How a remedy comes into force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Apply {
     /// Trailpass grants it, for a time, when an approver says so.
@@ -263,7 +263,7 @@ pub struct Target {
 }
 
 /// The kinds of thing that a remedy is made on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each word says what it is")]
 pub enum TargetKind {

@@ -14,6 +14,7 @@ use lenient::{elements, list, object, text};
 
 mod bounds;
 mod lenient;
+pub mod skim;
 
 /// One CloudTrail record, as far as Trailpass reads it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]

@@ -3,12 +3,12 @@
 //! It only takes possibilities away (protected principals) or widens what is looked at (trail resources). A member that
 //! is not known here is an error: a guardrail that is misspelt and silently ignored would be worse than none.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{arn::Arn, principal::Caller};
 
 /// The operator's file. JSON; every member may be left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guardrails {
     /// Who is never granted anything by Trailpass.
@@ -18,7 +18,7 @@ pub struct Guardrails {
 }
 
 /// Principals that no approval may change.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Protected {
     /// Names of users and roles; `*` stands for any characters. Compared without regard to case, as IAM compares names.
@@ -28,7 +28,7 @@ pub struct Protected {
 }
 
 /// Existing resources, by name or by ARN. Empty strings are skipped, so that a template may pass an unset parameter on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrailResources {
     /// S3 buckets.

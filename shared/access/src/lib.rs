@@ -34,6 +34,7 @@ pub mod principal;
 pub mod propose;
 pub mod reconcile;
 pub mod request;
+pub mod scan;
 pub mod scope;
 pub mod simulation;
 pub mod standing;

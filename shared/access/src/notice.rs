@@ -5,6 +5,7 @@
 //! is shown. What every way says alike stands in [`words`], `facts` and `advice`; how a caller's string is made harmless stands in
 //! `escape`, and each way encodes the result once more for where it goes.
 
+pub use advice::{order, reason};
 pub use escape::is_hidden;
 pub use slack::outcome::time;
 

@@ -4,7 +4,7 @@
 //! are checked before they stand in a policy. AWS's sentence names a principal, too, but never decides who it was.
 //! Forms: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 mod agreement;
 mod names;
@@ -35,7 +35,7 @@ pub struct Principal {
 }
 
 /// The kinds of caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrincipalKind {
     /// The account's root user.

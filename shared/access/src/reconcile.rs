@@ -8,7 +8,7 @@
 //!
 //! Whoever can write to the table can write what is remembered, too. So that is a note of how far we have come and no more: who
 //! holds what, and until when, is always the decision's to say, and where the two differ the grant ends. Without an authentic
-//! decision it ends as well. What nothing accounts for any more is found in IAM itself ([`orphans`], [`orphaned_attachment`]).
+//! decision it ends as well. What nothing accounts for any more is found in IAM itself ([`orphaned_attachment`]).
 
 mod plan;
 
@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
+    answer,
+    arn::is_iam_name,
     case::{self, Case},
     decide::LONGEST,
     decision::{Answer, Decision, Revocation},
@@ -24,10 +26,13 @@ use crate::{
     grant::{self, GrantMode, OWN_POLICIES},
 };
 
-pub use plan::{Change, Entity, Failure, Limits, Step, answered, holder, orphaned_attachment, orphans, step};
+pub use plan::{Change, Entity, Failure, Limits, Step, answered, given_again, holder, orphaned_attachment, step};
 
 /// The grants of one holder that are remembered; only those that are over are ever dropped.
 const REMEMBERED: usize = 100;
+
+/// What one holder's grants may take, well below what a table takes of one document. Bytes.
+const ROOM: usize = 300_000;
 
 /// The key of what happened to a grant.
 pub fn history_key(case_id: &str, opening: u64) -> String {
@@ -348,9 +353,18 @@ impl Permission {
     }
 }
 
+impl Holder {
+    /// Whether IAM takes the name for a user or a role. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+    pub fn can_be(&self) -> bool {
+        let (Self::User(name) | Self::Role(name)) = self;
+        is_iam_name(name) && name.len() <= 64
+    }
+}
+
 impl HolderFile {
-    /// Reads the document that is stored under `key`. What can't be one of this holder's grants is left out, and of two that are
-    /// the same grant all but the first: somebody else wrote them, and what can't be read must not keep the rest from ending.
+    /// Reads the document that is stored under `key`. What can't be one of this holder's grants is left out, of two that are the same
+    /// grant all but the first, and what is more than a document takes: somebody else wrote them, and what can't be read, or leaves no
+    /// room to note an end, must not keep the rest from ending.
     pub fn read(key: &str, body: &str) -> Self {
         #[derive(Deserialize)]
         struct Rows {
@@ -358,8 +372,13 @@ impl HolderFile {
         }
         let rows = serde_json::from_str::<Rows>(body).map(|rows| rows.grants).unwrap_or_default();
         let mut file = Self::default();
-        for grant in rows.into_iter().filter_map(|row| serde_json::from_value::<Grant>(row).ok()) {
-            if self::key(&grant.holder_id) == key && file.grant(&grant.case_id, grant.opening).is_none() {
+        let mut room = ROOM;
+        for row in rows {
+            let length = row.to_string().len();
+            let Ok(grant) = serde_json::from_value::<Grant>(row) else { continue };
+            let is_its = self::key(&grant.holder_id) == key && answer::subject(&grant.case_id, grant.opening).is_some();
+            if is_its && length <= room && file.grant(&grant.case_id, grant.opening).is_none() {
+                room -= length;
                 file.grants.push(grant);
             }
         }
@@ -441,6 +460,11 @@ impl Grant {
         self.permission.is_ours() && is_its
     }
 
+    /// Whether it is to be taken back, or its time is over. `now` in seconds.
+    pub fn has_to_end(&self, now: i64) -> bool {
+        self.end().is_some() || now >= self.not_after
+    }
+
     /// Whether nothing is left to do, for ever.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Ended(_))
@@ -449,6 +473,11 @@ impl Grant {
     /// Whether IAM has to hold it now: an overlapping grant's end must not take it away. `now` in seconds.
     pub fn is_live(&self, now: i64) -> bool {
         matches!(self.state, State::Giving | State::Given) && now < self.not_after
+    }
+
+    /// Whether a note of it may be true, as far as its own words go. `now` in seconds.
+    pub fn may_be_live(&self, now: i64) -> bool {
+        self.is_live(now) && has_end(self.decided_at, self.not_after) && self.decided_at <= now + CLOCK_SKEW
     }
 
     /// Whether both are one and the same entry in IAM.

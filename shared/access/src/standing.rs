@@ -25,6 +25,8 @@ pub struct Facts<'a> {
     pub revocation: Option<&'a Revocation>,
     /// How far what was given has come.
     pub grant: Option<&'a Grant>,
+    /// The last case that was opened for the same call, as far as that is remembered: only that one can be approved.
+    pub latest: Option<&'a str>,
 }
 
 /// How far an opening of a case has come.
@@ -38,6 +40,8 @@ pub enum State {
     Lapsed,
     /// No denial has joined it for a day, or it has been opened anew.
     Closed,
+    /// The same call was refused for another reason since: the newer case, where it is known.
+    Overtaken(Option<String>),
     /// Somebody said yes: who.
     Approved(String),
     /// Somebody said no: who.
@@ -56,6 +60,7 @@ impl State {
             Self::ByHand => "by-hand",
             Self::Lapsed => "lapsed",
             Self::Closed => "closed",
+            Self::Overtaken(_) => "overtaken",
             Self::Approved(_) => "approved",
             Self::Rejected(_) => "rejected",
             Self::Revoked(_) => "revoked",
@@ -67,7 +72,7 @@ impl State {
     pub fn by(&self) -> Option<&str> {
         match self {
             Self::Approved(by) | Self::Rejected(by) | Self::Revoked(by) | Self::Over(by) => Some(by),
-            Self::Open | Self::ByHand | Self::Lapsed | Self::Closed => None,
+            Self::Open | Self::ByHand | Self::Lapsed | Self::Closed | Self::Overtaken(_) => None,
         }
     }
 }
@@ -95,6 +100,8 @@ impl Facts<'_> {
             State::Closed
         } else if now - case.opened_at >= REQUEST_LAPSES {
             State::Lapsed
+        } else if self.latest != Some(case.id.as_str()) {
+            State::Overtaken(self.latest.map(str::to_owned))
         } else {
             State::Open
         }
@@ -124,6 +131,13 @@ impl Facts<'_> {
             State::Lapsed => "Nobody answered within a day: the request has lapsed, and nothing is given.".to_owned(),
             State::Closed => {
                 "No denial has joined it for a day: it is closed, and opens anew with the next one.".to_owned()
+            }
+            State::Overtaken(Some(newer)) => {
+                format!("The same call was refused for another reason since: answer the newer case, {newer}.")
+            }
+            State::Overtaken(None) => {
+                "It can't be told whether the same call was refused for another reason since, so it can't be approved."
+                    .to_owned()
             }
             State::Rejected(by) => format!("{by} said no: nothing is given."),
             State::Revoked(by) if self.grant.is_some_and(|grant| !grant.is_over()) => {

@@ -22,6 +22,7 @@ use crate::{
 
 mod files;
 mod opening;
+mod request;
 mod storm;
 
 pub use files::{
@@ -30,8 +31,8 @@ pub use files::{
 };
 use files::{account_key, principal_name};
 use opening::Opening;
-use storm::storm_key_of;
-pub use storm::{StormFile, storm_key};
+pub use request::decision_keys;
+pub use storm::{StormFile, storm_key, storm_key_of};
 
 /// New cases of one principal in an hour.
 pub const PRINCIPAL_BUDGET: u32 = 10;
@@ -200,10 +201,7 @@ pub fn keys(group: &Group, now: Now) -> Vec<String> {
 
 /// The cases of a group that would be opened now, not joined: of these something may have to be found out first.
 pub fn opens<'a>(group: &'a mut Group, documents: &'a Documents, now: Now) -> impl Iterator<Item = &'a mut Arrivals> {
-    let is_open = move |arrivals: &Arrivals| {
-        documents.get(&case_key(&arrivals.first.case_id)).is_some_and(|found| is_open_case(found, now.seconds()))
-    };
-    group.cases.iter_mut().filter(move |arrivals| !is_open(arrivals))
+    group.cases.iter_mut().filter(move |arrivals| request::joined(arrivals, documents, now).is_none())
 }
 
 /// What one principal's denials change. The parts are independent of each other: each is committed on its own.
@@ -213,7 +211,7 @@ pub fn plan(group: &Group, documents: &Documents, now: Now) -> Vec<Planned> {
     for arrivals in &group.cases {
         let key = case_key(&arrivals.first.case_id);
         let found = documents.get(&key);
-        match found.and_then(read::<Case>).filter(|case| case.is_open(now.seconds())) {
+        match request::joined(arrivals, documents, now) {
             Some(case) => {
                 let again = opening.may_tell_again(&case, arrivals);
                 let joined = join(case, found.map(|f| f.version), arrivals, opening.principal(), again, now);

@@ -91,7 +91,7 @@ proptest! {
     fn a_page_is_ours_alone(strings in strings(), response in prop::sample::select(&RESPONSES[..])) {
         let world = taken_over(response, &strings);
         check_page(&html::page(&world.in_case()));
-        let rows = [html::Row::Case(html::CaseRow { id: &world.case_id, diagnosis: &world.diagnosis, count: 3, last_seen: &world.times[1], is_answered: false })];
+        let rows = [html::Row::Case(html::CaseRow { id: &world.case_id, diagnosis: &world.diagnosis, count: 3, last_seen: &world.times[1], stands: html::Stands::Open })];
         check_page(&html::index(&rows, html::Doors { post: world.page_url.as_deref(), folder: world.linked.as_deref() }));
         check_page(&html::index(&[], html::Doors { post: world.page_url.as_deref(), folder: world.linked.as_deref() }));
     }

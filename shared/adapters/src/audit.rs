@@ -69,6 +69,9 @@ impl What {
     }
 }
 
+/// The result of a change that was made in a picture of IAM.
+const REHEARSED: &str = "rehearsed";
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of the line")]
@@ -95,7 +98,7 @@ pub struct Entry {
     /// IAM's operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
-    /// `made`, or why not.
+    /// `made`, `rehearsed`, or why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,6 +122,14 @@ pub struct Entry {
     pub decided_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<i64>,
+    /// Entries that stood before this one and are in the audit's log only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this way")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Entry {
@@ -145,6 +156,7 @@ impl Entry {
             rules: None,
             decided_at: None,
             not_after: None,
+            left_out: 0,
         }
     }
 
@@ -191,19 +203,32 @@ impl Entry {
         self.change = Some(operation.to_owned());
         self.holder = Some(name(holder));
         self.policy = Some(policy.to_owned());
-        self.result = Some(changed.result.as_ref().map_or_else(ToString::to_string, |()| "made".to_owned()));
+        self.result = Some(changed.result.as_ref().map_or_else(ToString::to_string, |()| {
+            if changed.is_rehearsed { REHEARSED.to_owned() } else { "made".to_owned() }
+        }));
         self.request_id.clone_from(&changed.request_id);
         self
     }
 
     /// The same for a person, without its time.
     pub fn sentence(&self) -> String {
+        let sentence = self.itself();
+        match self.left_out {
+            0 => sentence,
+            left_out => format!("({left_out} more before this are in the audit's log only.) {sentence}"),
+        }
+    }
+
+    fn itself(&self) -> String {
         let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "it is not known what".to_owned());
         let who = self.approver.as_ref().or(self.identity.as_ref()).cloned().unwrap_or_else(|| "Somebody".to_owned());
         let holder = self.holder.clone().unwrap_or_else(|| "somebody".to_owned());
         let why = self.end.as_ref().or(self.result.as_ref()).map(|why| format!(": {why}")).unwrap_or_default();
         match self.event {
             What::Grant => format!("The grant to {holder} is {}{why}", said(&self.state)),
+            What::Change | What::Orphan if self.result.as_deref() == Some(REHEARSED) => {
+                format!("Rehearsed: {} of {} on {holder}", said(&self.change), said(&self.policy))
+            }
             What::Change | What::Orphan => {
                 format!(
                     "IAM was asked for {} of {} on {holder}: {}",
@@ -252,11 +277,14 @@ impl Entry {
     }
 }
 
-/// Adds an entry to a history; of too many, some from the middle go.
+/// Adds an entry to a history; of too many, some from the middle go, and the one behind them says how many.
 pub fn append(entries: &mut Vec<Entry>, entry: Entry) {
     entries.push(entry);
     if entries.len() > ENTRIES {
-        entries.remove(FIRST);
+        let gone = entries.remove(FIRST);
+        if let Some(next) = entries.get_mut(FIRST) {
+            next.left_out += gone.left_out + 1;
+        }
     }
 }
 
@@ -293,5 +321,7 @@ mod tests {
         }
         let times: Vec<i64> = entries.iter().map(|entry| entry.at).collect();
         assert_eq!((times.len(), times[0], times[7], times[8], times[63]), (ENTRIES, 0, 7, 144, 199));
+        let left_out: Vec<u64> = entries.iter().map(|entry| entry.left_out).filter(|count| *count > 0).collect();
+        assert_eq!((left_out, entries[8].left_out), (vec![136], 136));
     }
 }

@@ -84,6 +84,8 @@ pub struct Changed {
     pub result: Result<(), Refusal>,
     /// IAM's id of the request, if it answered.
     pub request_id: Option<String>,
+    /// It was made in a picture, and nowhere else.
+    pub is_rehearsed: bool,
 }
 
 /// Who has a managed policy.
@@ -105,6 +107,11 @@ impl Iam {
             Self::Aws(aws) => aws.look(holder, look).await,
             Self::Local(local) => Ok(local.look(holder, id)),
         }
+    }
+
+    /// Whether this is a picture, in which changes are rehearsed.
+    pub fn is_picture(&self) -> bool {
+        matches!(self, Self::Local(_))
     }
 
     /// Makes one change. Every one of them may be made twice.

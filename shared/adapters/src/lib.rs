@@ -5,12 +5,14 @@
 //! the environment) stands on this side, with an error type that says only what the caller has to tell apart: worth another
 //! try, refused for good, or a permission that we lack ourselves.
 //!
-//! Features: `aws` brings DynamoDB, SNS, Secrets Manager and Slack with the only HTTP and TLS stack of the project; `iam`, `kms`, `parameters`
-//! and `sts` add IAM, KMS, Systems Manager and STS;
+//! Features: `aws` brings DynamoDB, SNS, Secrets Manager and Slack with the only HTTP and TLS stack of the project; `cloudtrail`, `iam`, `kms`,
+//! `parameters`, `s3` and `sts` add CloudTrail, IAM, KMS, Systems Manager, S3 and STS;
 //! `embedded` brings the store of a single machine. Without `aws` no TLS code is compiled.
 
 pub mod audit;
 pub mod channel;
+#[cfg(feature = "cloudtrail")]
+pub mod cloudtrail;
 pub mod config;
 #[cfg(feature = "aws")]
 pub mod http;
@@ -19,6 +21,8 @@ pub mod pages;
 #[cfg(feature = "parameters")]
 pub mod parameters;
 pub mod patience;
+#[cfg(feature = "s3")]
+pub mod s3;
 #[cfg(feature = "aws")]
 pub mod secrets;
 #[cfg(feature = "aws")]

@@ -55,7 +55,7 @@ impl fmt::Display for SecretError {
             Self::Malformed(name) => write!(
                 f,
                 "the secret {name} holds neither a plain text without spaces nor an object with the member that is asked for: \
-                 {{\"token\": \"…\"}}, {{\"url\": \"…\"}} or {{\"signing_secret\": \"…\"}}"
+                 {{\"token\": \"…\"}} or {{\"url\": \"…\"}}, and in a secret of its own {{\"signing_secret\": \"…\"}}"
             ),
         }
     }
@@ -65,7 +65,7 @@ impl std::error::Error for SecretError {}
 
 /// What a secret may be called in an object of Secrets Manager's console, for whoever sends it.
 const SENT: &[&str] = &["token", "url"];
-/// The same for who checks what Slack signed: an object that holds the bot's token, too, is read for this one alone.
+/// The same for who checks what Slack signed. An object that holds both kinds is none of either.
 const SIGNING: &[&str] = &["signing_secret"];
 
 /// The secrets read so far. Nothing is connected before the first one is asked for.
@@ -143,6 +143,11 @@ fn parse(text: &str, members: &[&str]) -> Option<Secret> {
     let text = text.trim();
     let value = if text.starts_with('{') {
         let object: serde_json::Value = serde_json::from_str(text).ok()?;
+        // Who posts can read such a secret whole, and could sign answers: no one function may do both.
+        let is_for_both = [SENT, SIGNING].iter().all(|kind| kind.iter().any(|member| object.get(member).is_some()));
+        if is_for_both {
+            return None;
+        }
         members.iter().find_map(|member| object.get(member))?.as_str()?.trim().to_owned()
     } else {
         text.to_owned()
@@ -167,7 +172,8 @@ mod tests {
             assert_eq!(parse(text, SENT), None, "{text}");
         }
         let all = r#"{"token":"xoxb-1","signing_secret":"5e"}"#;
-        assert_eq!((parse(all, SENT), parse(all, SIGNING)), (token, Some(Secret::new("5e"))));
+        assert_eq!((parse(all, SENT), parse(all, SIGNING)), (None, None), "one secret would let one function do both");
+        assert_eq!(parse(r#"{"signing_secret":"5e"}"#, SIGNING), Some(Secret::new("5e")));
         assert_eq!(parse(r#"{"token":"xoxb-1"}"#, SIGNING), None);
     }
 

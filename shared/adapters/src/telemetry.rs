@@ -37,6 +37,8 @@ pub enum Output {
     /// A command's, whose results are on standard output. A person reads them: the audit's lines are kept where the cases are, and are
     /// left out here.
     Stderr,
+    /// The same of a command that changes something in AWS: whoever runs it keeps the audit's lines, too.
+    StderrWithAudit,
 }
 
 /// Starts the log. `level` is the value of `TRAILPASS_LOG`: off, error, warn, info, debug or trace; `info` if absent or
@@ -58,7 +60,7 @@ pub fn init(level: Option<&str>, output: Output) {
         Output::Stdout => {
             tracing::subscriber::set_global_default(tracing_subscriber::registry().with(filter).with(lines))
         }
-        Output::Stderr => tracing::subscriber::set_global_default(
+        Output::Stderr | Output::StderrWithAudit => tracing::subscriber::set_global_default(
             tracing_subscriber::registry().with(filter).with(lines.with_writer(std::io::stderr)),
         ),
     };

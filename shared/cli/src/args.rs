@@ -3,18 +3,24 @@
 //! Wrong usage is found here, before anything is read, and ends with status 2 and a line that says what to do instead.
 
 mod desk;
+mod scan;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use access::grant::GrantMode;
 use clap::{
-    Args as Arguments, CommandFactory, Parser, Subcommand, ValueEnum,
+    ArgAction, Args as Arguments, CommandFactory, Parser, Subcommand, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
 
 pub use desk::Desk;
 pub use desk::{Answering, Approve, Case, Cases, Console, Grants, Reject, Revoke, Shape, Where};
+pub use scan::{Moment, ReportFormat, Scan};
 
 /// Where serve keeps what it knows, unless it is told otherwise; and where the other verbs look for it.
 pub const DATA: &str = ".trailpass";
@@ -35,11 +41,25 @@ pub enum Command {
     /// Explain refused calls: who was refused what, why, and the smallest fix
     #[command(long_about = ABOUT, after_long_help = HELP)]
     Explain(Explain),
+    /// Count what the logs you have hold: who was refused what, how often, and what would mend most
+    #[command(long_about = scan::ABOUT, after_long_help = scan::HELP)]
+    Scan(Scan),
     /// Take denials in on this machine: notices on the terminal, cases on a page
     Serve(Serve),
     /// What waits for an answer, and what was given.
     #[command(flatten)]
     Desk(Desk),
+    /// Print what makes a shell complete this command's words
+    #[command(after_help = COMPLETIONS)]
+    Completions(Completions),
+}
+
+/// The arguments of `completions`.
+#[derive(Debug, Arguments)]
+pub struct Completions {
+    /// For which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
 }
 
 /// The arguments of `explain`.
@@ -57,9 +77,45 @@ pub struct Explain {
     #[arg(long, value_name = "FILE")]
     pub guardrails: Option<PathBuf>,
 
+    /// Write the best fix of each case into a folder that is new, empty or an earlier run's: LANGUAGE is cloudformation,
+    /// terraform or cli. The fixes are made by hand and last, so there is no grant mode
+    #[arg(long, num_args = 2, action = ArgAction::Set, value_names = ["LANGUAGE", "DIR"], conflicts_with_all = ["format", "grant_mode"])]
+    emit: Option<Vec<OsString>>,
+
     /// What to read; - is standard input, and so is no FILE
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+}
+
+/// The languages that fixes are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    Cloudformation,
+    Terraform,
+    Cli,
+}
+
+impl Language {
+    /// As it is written on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cloudformation => "cloudformation",
+            Self::Terraform => "terraform",
+            Self::Cli => "cli",
+        }
+    }
+}
+
+impl Explain {
+    /// What `--emit` asks for.
+    pub fn emit(&self) -> Option<(Language, &Path)> {
+        let [language, folder] = self.emit.as_deref()? else { return None };
+        let known = [Language::Cloudformation, Language::Terraform, Language::Cli];
+        match known.into_iter().find(|known| language == known.word()) {
+            Some(language) => Some((language, Path::new(folder))),
+            None => wrong_usage("explain", "--emit LANGUAGE DIR: LANGUAGE is one of cloudformation, terraform and cli"),
+        }
+    }
 }
 
 /// Take denials in on this machine: notices on the terminal, cases on a page.
@@ -184,6 +240,7 @@ Which records are shown:
   json prints every record, the ignored ones too ("response": "ignore"). The other formats show what somebody would be
   told of, and count the rest on standard error. text and html show a call that was refused again (same principal,
   action, resource and cause) once.
+  --emit writes one file for each distinct fix, and index.json, which names the cases of each. Alarms get none.
   html is the page of one denial: where there are more, it prints nothing, names them and ends with status 2.
 
 Status:
@@ -191,13 +248,21 @@ Status:
   1  something could not be read: it is named with its position, and the rest is explained
   2  wrong usage"#;
 
-/// Ends with status 2, the usage and a line of what to do.
-pub fn wrong_usage(message: &str) -> ! {
-    let mut command = Args::command();
-    command.build();
-    match command.find_subcommand_mut("explain") {
-        Some(explain) => explain.error(ErrorKind::MissingRequiredArgument, message).exit(),
-        None => command.error(ErrorKind::MissingRequiredArgument, message).exit(),
+const COMPLETIONS: &str = "\
+Where it goes:
+  bash        trailpass completions bash > ~/.local/share/bash-completion/completions/trailpass
+  zsh         trailpass completions zsh > \"${fpath[1]}/_trailpass\"
+  fish        trailpass completions fish > ~/.config/fish/completions/trailpass.fish
+  powershell  trailpass completions powershell | Out-String | Invoke-Expression    (in $PROFILE)
+  elvish      eval (trailpass completions elvish | slurp)    (in rc.elv)";
+
+/// Ends with status 2, the usage of a command and a line of what to do.
+pub fn wrong_usage(command: &str, message: &str) -> ! {
+    let mut all = Args::command();
+    all.build();
+    match all.find_subcommand_mut(command) {
+        Some(one) => one.error(ErrorKind::MissingRequiredArgument, message).exit(),
+        None => all.error(ErrorKind::MissingRequiredArgument, message).exit(),
     }
 }
 

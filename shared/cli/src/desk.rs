@@ -7,12 +7,8 @@ mod answers;
 mod console;
 mod dry_run;
 mod lists;
-mod table;
 
-use std::{
-    io::{self, IsTerminal},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
 use crate::{
     args::Desk,
@@ -49,14 +45,6 @@ fn show(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
-}
-
-/// How wide the terminal is that reads our output; `None` where a program does.
-fn width() -> Option<usize> {
-    if !io::stdout().is_terminal() {
-        return None;
-    }
-    terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| usize::from(columns))
 }
 
 /// Seconds since 1970 as people read them; as they came where no calendar has them.

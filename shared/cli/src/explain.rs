@@ -18,13 +18,14 @@ use access::{
     diagnosis::Response,
     grant::GrantMode,
     guardrails::Guardrails,
-    notice::{Notice, html, slack, sns, text},
+    notice::{Notice, html, slack, sns, text, words::thousands},
 };
 
 use crate::{
     args::{Explain, Format, wrong_usage},
+    emit::Emitting,
     input::{self, Failure, Found, What},
-    output::{self, visible},
+    output::{self, count, visible},
 };
 
 /// Denials that are remembered for telling repeats; more than these are shown again.
@@ -41,6 +42,7 @@ const PICK: &str = "gzip -dcf FILE | jq 'recurse(.[]?, (strings | fromjson?)) | 
 pub fn run(arguments: &Explain) -> ExitCode {
     if arguments.files.is_empty() && io::stdin().is_terminal() {
         wrong_usage(
+            "explain",
             "nothing to explain: name a FILE, or pipe something in, for example\n\n    \
              aws cloudtrail get-trail-status --name My-Trail 2>&1 | trailpass explain",
         );
@@ -49,10 +51,17 @@ pub fn run(arguments: &Explain) -> ExitCode {
         Ok(guardrails) => guardrails,
         Err(wrong_usage) => return wrong_usage,
     };
+    let emitting = match arguments.emit().map(|(language, folder)| Emitting::new(language, folder)).transpose() {
+        Ok(emitting) => emitting,
+        Err(wrong_usage) => return wrong_usage,
+    };
+    // What is written down for a person to run has no end that anybody keeps.
+    let mode = if emitting.is_some() { GrantMode::None } else { arguments.grant_mode };
     let mut explaining = Explaining {
+        emitting,
         format: arguments.format,
         style: output::style(),
-        setting: Setting { mode: arguments.grant_mode, guardrails },
+        setting: Setting { mode, guardrails },
         seen: HashSet::new(),
         is_one_of_several: arguments.files.len() > 1,
         pages: Vec::new(),
@@ -86,7 +95,7 @@ pub fn guardrails(path: Option<&Path>) -> Result<Guardrails, ExitCode> {
 }
 
 /// Why a file could not be opened, and what to do.
-fn unopened(error: &io::Error, path: &Path) -> String {
+pub fn unopened(error: &io::Error, path: &Path) -> String {
     let name = path.to_string_lossy();
     match error.kind() {
         io::ErrorKind::NotFound if name.contains(' ') && name.contains(':') => {
@@ -100,6 +109,8 @@ fn unopened(error: &io::Error, path: &Path) -> String {
 
 /// What is explained, how, and what has been shown so far.
 struct Explaining {
+    /// Fixes go into files, and nothing is shown.
+    emitting: Option<Emitting>,
     format: Format,
     style: text::Style,
     setting: Setting,
@@ -185,6 +196,10 @@ impl Explaining {
     }
 
     fn show(&mut self, from: Arguments<'_>, diagnosed: &Diagnosed, grant_mode: GrantMode) -> io::Result<()> {
+        if let Some(emitting) = &mut self.emitting {
+            emitting.take(diagnosed);
+            return Ok(());
+        }
         let diagnosis = &diagnosed.diagnosis;
         if self.format == Format::Json {
             self.tally.shown += 1;
@@ -236,6 +251,9 @@ impl Explaining {
     /// Says what was not shown.
     fn finish(&mut self) -> io::Result<ExitCode> {
         let tally = &self.tally;
+        if let Some(emitting) = self.emitting.take() {
+            return Ok(emitting.finish(tally.failures));
+        }
         if let [(page, _), others @ ..] = self.pages.as_slice() {
             if !others.is_empty() {
                 output::say(format_args!("--format html is the page of one denial, and here are {}:", tally.shown));
@@ -266,32 +284,5 @@ impl Explaining {
             }
         }
         Ok(tally.status())
-    }
-}
-
-fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", thousands(number), if number == 1 { one } else { many })
-}
-
-/// 1,234,567
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::thousands;
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
     }
 }

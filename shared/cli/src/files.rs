@@ -12,13 +12,13 @@ use std::{
 
 use access::{
     answer::{read_subject, subject},
-    case::Case,
+    case::{Audience, Case},
     decision::{self, Decision, Revocation, Vouched},
     diagnose::{Diagnosed, Setting},
     diagnosis::{Apply, Remedy},
     reconcile::{self as grants, Grant, HolderFile, history_key},
     standing::{Facts, State},
-    triage::{self, HourFile},
+    triage::{self, HourFile, PrincipalFile, StormFile},
 };
 use adapters::{
     audit::Entry,
@@ -29,6 +29,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Cases that are read for one list. A flood opens more, and nobody reads them one by one.
 pub const MOST: usize = 1_000;
+/// How many earlier openings of a case are looked at: a grant is for half a day at most, and a case is opened anew after a day.
+const EARLIER: u64 = 8;
+/// Accounts whose storms are looked for.
+const ACCOUNTS: usize = 20;
 
 /// A case at one of its openings.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -63,6 +67,12 @@ impl Subject {
     }
 }
 
+/// An opening and those before it of which something may still be given, the oldest first.
+pub fn openings(case: &Case) -> Vec<Subject> {
+    let of = |opening| Subject { case_id: case.id.clone(), opening };
+    (case.opening.saturating_sub(EARLIER).max(1)..=case.opening).map(of).collect()
+}
+
 /// Everything that is known of a case at one opening.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CaseFile {
@@ -76,6 +86,8 @@ pub struct CaseFile {
     pub revocation: Option<Revocation>,
     /// How far what was given has come.
     pub grant: Option<Grant>,
+    /// The last case that was opened for the same call, as far as that is remembered.
+    pub latest: Option<String>,
     /// The answers that did not count, oldest first.
     pub answers: Vec<Entry>,
     /// What was done about it, oldest first, with IAM's request ids.
@@ -100,6 +112,7 @@ impl CaseFile {
             decision: self.decision.as_ref(),
             revocation: self.revocation.as_ref(),
             grant: self.grant.as_ref(),
+            latest: self.latest.as_deref(),
         }
     }
 
@@ -143,6 +156,33 @@ pub async fn opened(store: &impl Store, hours: u16, now: i64) -> Result<Opened, 
     Ok(opened)
 }
 
+/// What was held back of these hours in the accounts of these cases: a budget is used up by cases. `now` in seconds.
+pub async fn storms(
+    store: &impl Store,
+    files: &[CaseFile],
+    hours: u16,
+    now: i64,
+) -> Result<Vec<StormFile>, StoreError> {
+    let accounts = files.iter().filter_map(|file| file.case.as_ref()?.diagnosis.get("account_id")?.as_str());
+    let accounts: BTreeSet<&str> = accounts.take(MOST).collect();
+    let hour = now.div_euclid(3600);
+    let keys: Vec<String> = accounts
+        .into_iter()
+        .take(ACCOUNTS)
+        .flat_map(|account| (0..i64::from(hours)).map(move |back| (account, hour - back)))
+        .flat_map(|(account, hour)| {
+            [Audience::Alarms, Audience::Notices].map(|audience| triage::storm_key_of(account, hour, audience))
+        })
+        .collect();
+    let found = store.read(&keys).await?;
+    // A record under another key than its own is none.
+    let own =
+        |document: &Document| document.parsed::<StormFile>().filter(|storm| triage::storm_key(storm) == document.key);
+    let mut storms: Vec<StormFile> = found.iter().filter_map(own).collect();
+    storms.sort_by_key(|storm| std::cmp::Reverse((storm.audience == Audience::Alarms, storm.opened_at)));
+    Ok(storms)
+}
+
 /// What is given now, and, of the hours that are named, what was decided. `now` in seconds.
 pub async fn given(store: &impl Store, hours: Option<u16>, now: i64) -> Result<Vec<Subject>, StoreError> {
     let active = store.read(&[ACTIVE.to_owned()]).await?.into_iter().next();
@@ -176,12 +216,29 @@ pub async fn read(store: &impl Store, subjects: &[Subject]) -> Result<Vec<CaseFi
     let documents = store.read(&keys).await?;
     let found: HashMap<&str, &Document> = documents.iter().map(|document| (document.key.as_str(), document)).collect();
     let mut files: Vec<CaseFile> = subjects.iter().map(|subject| file(subject, &found)).collect();
-    let holder_of = |file: &CaseFile| Some(grants::key(file.decision.as_ref()?.target_id.as_deref()?));
+    // What reconcile has not finished it knows by its holder, whatever has become of the decision.
+    let active = store.read(&[ACTIVE.to_owned()]).await?.into_iter().next();
+    let unfinished = active.map(|found| Active::read(&found.body).unfinished).unwrap_or_default();
+    let holder_of = |file: &CaseFile| {
+        let subject = &file.subject;
+        let known = unfinished.iter().find(|its| its.case_id == subject.case_id && its.opening == subject.opening);
+        let decided = file.decision.as_ref().and_then(|decision| decision.target_id.as_deref());
+        known.and_then(|its| its.holder_id.as_deref()).or(decided).map(grants::key)
+    };
     let holders: Vec<String> = files.iter().filter_map(holder_of).collect::<BTreeSet<_>>().into_iter().collect();
     let holders = store.read(&holders).await?;
     let holders: HashMap<&str, HolderFile> =
         holders.iter().map(|found| (found.key.as_str(), HolderFile::read(&found.key, &found.body))).collect();
+    let principal_of = |file: &CaseFile| file.case.as_ref().map(triage::principal_key_of);
+    let principals: Vec<String> = files.iter().filter_map(principal_of).collect::<BTreeSet<_>>().into_iter().collect();
+    let principals = store.read(&principals).await?;
+    let principals: HashMap<&str, PrincipalFile> =
+        principals.iter().filter_map(|found| Some((found.key.as_str(), found.parsed()?))).collect();
     for file in &mut files {
+        if let (Some(case), Some(key)) = (&file.case, principal_of(file)) {
+            let latest = principals.get(key.as_str()).and_then(|its| its.latest_of_call(&case.call_id));
+            file.latest = latest.map(|recent| recent.id.clone());
+        }
         let its = holder_of(file).and_then(|key| holders.get(key.as_str()));
         file.grant = its.and_then(|its| its.grant(&file.subject.case_id, file.subject.opening).cloned());
     }
@@ -205,6 +262,7 @@ fn file(subject: &Subject, found: &HashMap<&str, &Document>) -> CaseFile {
             .map(end)
             .filter(|its: &Revocation| is_its(&its.case_id, its.opening)),
         grant: None,
+        latest: None,
         answers: answers.and_then(Document::parsed::<decide::history::History>).unwrap_or_default().entries,
         history: history.and_then(Document::parsed::<reconcile::remembered::History>).unwrap_or_default().entries,
         subject: subject.clone(),

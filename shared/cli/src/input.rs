@@ -23,7 +23,7 @@ pub use text::neither;
 use window::Window;
 
 /// The largest single JSON value (one record, or one event) that is read. AWS's own limits are far below it.
-const LARGEST_VALUE: usize = 16 << 20;
+pub const LARGEST_VALUE: usize = 16 << 20;
 /// How much text may stand around a sentence.
 const LONGEST_TEXT: usize = 1 << 20;
 

@@ -12,6 +12,7 @@ use std::{
 use access::{
     answer::{aws::Wish, subject},
     grant::hex,
+    guardrails::Guardrails,
 };
 use decide::answer::Asked;
 use serde::{Deserialize, Serialize};
@@ -43,13 +44,22 @@ pub struct Running {
     pub grant_mode: String,
     /// As whom whoever holds the token answers.
     pub approver: String,
+    /// What it keeps to.
+    #[serde(default)]
+    pub guardrails: Guardrails,
 }
 
 impl Running {
     /// A new run, with a token that nobody can guess.
-    pub fn new(address: String, ahead_ms: i64, grant_mode: &str, approver: String) -> io::Result<Self> {
-        let grant_mode = grant_mode.to_owned();
-        Ok(Self { schema: SCHEMA.to_owned(), address, token: hex(&random()?), ahead_ms, grant_mode, approver })
+    pub fn new(
+        address: String,
+        ahead_ms: i64,
+        grant_mode: &str,
+        approver: String,
+        guardrails: Guardrails,
+    ) -> io::Result<Self> {
+        let (schema, token, grant_mode) = (SCHEMA.to_owned(), hex(&random()?), grant_mode.to_owned());
+        Ok(Self { schema, address, token, ahead_ms, grant_mode, approver, guardrails })
     }
 
     /// Reads the run whose folder this is; `None` where there is none.
@@ -168,7 +178,7 @@ pub fn random() -> io::Result<[u8; 32]> {
 
 /// Writes a file that its owner alone can read, whole or not at all.
 pub fn write_private(file: &Path, content: &[u8]) -> io::Result<()> {
-    let beside = file.with_extension("new");
+    let beside = file.with_added_extension("new");
     // Made anew: permissions are given to a file when it is made.
     let _ = fs::remove_file(&beside);
     let mut options = fs::OpenOptions::new();
@@ -207,9 +217,12 @@ mod tests {
 
     #[test]
     fn a_token_is_its_own_alone() {
-        let running = Running::new("127.0.0.1:1".into(), 0, "exact", "alice".into()).unwrap();
+        let running = Running::new("127.0.0.1:1".into(), 0, "exact", "alice".into(), Guardrails::default()).unwrap();
         assert_eq!(running.token.len(), 64);
-        assert_ne!(running.token, Running::new("127.0.0.1:1".into(), 0, "exact", "alice".into()).unwrap().token);
+        assert_ne!(
+            running.token,
+            Running::new("127.0.0.1:1".into(), 0, "exact", "alice".into(), Guardrails::default()).unwrap().token
+        );
         assert!(running.is_token(&running.token));
         for wrong in
             ["", &running.token[1..], &format!("{}0", running.token), &running.token.to_uppercase().replace('0', "1")]

@@ -7,14 +7,18 @@
 #![recursion_limit = "256"]
 
 mod args;
+mod completions;
 mod desk;
+mod emit;
 mod explain;
 mod files;
 mod input;
 mod local;
 mod output;
+mod scan;
 mod serve;
 mod source;
+mod table;
 mod view;
 mod web;
 
@@ -25,7 +29,9 @@ use clap::Parser;
 fn main() -> ExitCode {
     match args::Args::parse().command {
         args::Command::Explain(explain) => explain::run(&explain),
+        args::Command::Scan(scan) => scan::run(&scan),
         args::Command::Serve(serve) => serve::run(&serve),
+        args::Command::Completions(wanted) => completions::run(&wanted),
         args::Command::Desk(verb) => desk::run(&verb),
     }
 }

@@ -10,7 +10,7 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-use access::notice::{is_hidden, text::Style};
+use access::notice::{is_hidden, text::Style, words::thousands};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
@@ -23,6 +23,14 @@ pub fn style() -> Style {
 fn style_for(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> Style {
     let is_unwanted = no_color.is_some_and(|value| !value.is_empty()) || term.is_some_and(|term| term == "dumb");
     if is_terminal && !is_unwanted { Style::Colour } else { Style::Plain }
+}
+
+/// How wide the terminal is that reads our output; `None` where a program does.
+pub fn width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| usize::from(columns))
 }
 
 /// Writes one result to standard output, now.
@@ -61,6 +69,11 @@ pub fn visible(text: &str) -> String {
         }
     }
     out
+}
+
+/// A number with its noun.
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(number), if number == 1 { one } else { many })
 }
 
 /// JSON on one line. serde escapes what JSON demands; this escapes what terminals obey, too.

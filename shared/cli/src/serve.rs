@@ -9,6 +9,7 @@ mod desk;
 pub mod door;
 mod folder;
 mod grants;
+mod home;
 mod pages;
 
 use std::{
@@ -20,8 +21,13 @@ use std::{
 };
 
 use access::{
-    approver, diagnose::Setting, event::Record, grant::GrantMode, guardrails::Guardrails, notice::text::Style,
-    reconcile::Limits,
+    approver,
+    diagnose::Setting,
+    event::Record,
+    grant::GrantMode,
+    guardrails::Guardrails,
+    notice::{text::Style, time},
+    reconcile::{Holder, Limits},
 };
 use adapters::{
     channel::{Channel, Channels},
@@ -29,7 +35,7 @@ use adapters::{
     pages::Pages,
     store::embedded::EmbeddedStore,
     telemetry::{self, Metric},
-    vouch::{LocalVoucher, Voucher},
+    vouch::Voucher,
 };
 use decide::{
     authority::{Authority, Source},
@@ -44,9 +50,9 @@ use tokio::{
 use triage::handle::{Report, Triage};
 
 use crate::{
-    args, explain,
+    args, explain, files,
     input::{self, Failure, Found, What},
-    local::{Files, Running, random, write_private},
+    local::{Files, Running},
     output::{self, visible},
 };
 
@@ -89,7 +95,10 @@ pub fn run(args: &args::Serve) -> ExitCode {
         Ok(guardrails) => guardrails,
         Err(wrong_usage) => return wrong_usage,
     };
-    telemetry::init(Some("warn"), telemetry::Output::Stderr);
+    telemetry::init(
+        Some("warn"),
+        if args.grant_mode == GrantMode::None { telemetry::Output::Stderr } else { telemetry::Output::StderrWithAudit },
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
         // One thread serves all: a machine has one operator, and a page is written in microseconds.
@@ -105,10 +114,14 @@ pub fn run(args: &args::Serve) -> ExitCode {
 }
 
 async fn serve(args: &args::Serve, guardrails: Guardrails) -> Result<(), String> {
+    if args.grant_mode != GrantMode::None && args.now.is_some() {
+        return Err("--now is for rehearsals: a grant that is made would end by another clock than AWS's".to_owned());
+    }
     let store = EmbeddedStore::open(&args.data).map_err(|e| e.to_string())?;
     let listener = TcpListener::bind(args.listen).await.map_err(|e| format!("can't listen on {}: {e}", args.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?.to_string();
     let machine = Arc::new(Machine::assemble(args, guardrails, store, &address).await?);
+    home::close(&args.data)?;
     // Only now can anybody answer: what was known before this run is there.
     let announced = machine.running.announce(&args.data);
     let _announced = announced.map_err(|e| format!("{}: {e}", args.data.display()))?;
@@ -133,7 +146,10 @@ async fn serve(args: &args::Serve, guardrails: Guardrails) -> Result<(), String>
         never = pages::serve(listener, Arc::clone(&machine)) => match never {},
         () = grants::look_after(&machine) => Ok(()),
         () = folder::watch(known, args.events.as_deref(), &machine) => Ok(()),
-        () = ended() => Ok(()),
+        () = ended() => {
+            machine.say_what_stays().await;
+            Ok(())
+        }
     }
 }
 
@@ -175,7 +191,7 @@ fn channels(args: &args::Serve, style: Style) -> Result<Vec<Channel>, String> {
 /// The picture of IAM, or, if grants are to be made, IAM.
 #[cfg(not(feature = "aws"))]
 #[allow(clippy::unused_async, reason = "with AWS, AWS is asked")]
-async fn iam(args: &args::Serve) -> Result<(Iam, Account), String> {
+async fn iam(args: &args::Serve) -> Result<(Iam, Account, Option<String>), String> {
     if args.grant_mode != GrantMode::None {
         return Err("this program was built without AWS, and can only rehearse grants: leave --grant-mode out, or build it with the feature `aws` (make run AWS=1)".to_owned());
     }
@@ -184,7 +200,7 @@ async fn iam(args: &args::Serve) -> Result<(Iam, Account), String> {
 
 /// The picture of IAM, or, if grants are to be made, IAM: with the credentials of whoever runs this, and in their account.
 #[cfg(feature = "aws")]
-async fn iam(args: &args::Serve) -> Result<(Iam, Account), String> {
+async fn iam(args: &args::Serve) -> Result<(Iam, Account, Option<String>), String> {
     if args.grant_mode == GrantMode::None {
         return picture(args);
     }
@@ -195,17 +211,22 @@ async fn iam(args: &args::Serve) -> Result<(Iam, Account), String> {
     }
     let region = crate::source::stack::region().await.map_err(|why| why.to_string())?;
     let caller = crate::source::stack::caller(&region).await.map_err(|why| why.to_string())?;
-    let account = Account::of_arn(&caller.arn).ok_or("your credentials are of no account")?;
+    // A stack of the account attaches these policies, too, and knows why.
+    let account = Account::of_arn(&caller.arn).ok_or("your credentials are of no account")?.shared();
     eprintln!("Grants are made in account {} as {}.", account.id, visible(&caller.arn));
-    Ok((Iam::Aws(adapters::iam::AwsIam::new()), account))
+    Ok((Iam::Aws(adapters::iam::AwsIam::new()), account, Some(caller.arn)))
 }
 
 /// What is rehearsed stays in the folder, so that what began before a restart ends after it.
-fn picture(args: &args::Serve) -> Result<(Iam, Account), String> {
+fn picture(args: &args::Serve) -> Result<(Iam, Account, Option<String>), String> {
     let file = args.data.join("iam.json");
     let picture = LocalIam::kept_in(file.clone()).map_err(|e| format!("{}: {e}", file.display()))?;
     // Nobody but us attaches anything in a picture, so there is no account whose policies have to be looked after.
-    Ok((Iam::Local(picture), Account { partition: "aws".to_owned(), id: "000000000000".to_owned() }))
+    Ok((
+        Iam::Local(picture),
+        Account { partition: "aws".to_owned(), id: "000000000000".to_owned(), is_shared: false },
+        None,
+    ))
 }
 
 /// The word of the command line and of the contract.
@@ -220,22 +241,6 @@ fn word(mode: GrantMode) -> &'static str {
 /// Milliseconds from the machine's clock to the one asked for.
 fn ahead_of(now: jiff::Timestamp) -> i64 {
     now.as_millisecond() - jiff::Timestamp::now().as_millisecond()
-}
-
-/// The key that vouches for this folder's decisions: made once, and its owner's alone.
-fn voucher(folder: &std::path::Path) -> Result<LocalVoucher, String> {
-    let file = folder.join("decisions.key");
-    let named = |why: std::io::Error| format!("{}: {why}", file.display());
-    let key = match std::fs::read(&file) {
-        Ok(bytes) => bytes.try_into().map_err(|_| format!("{}: this is no key of 32 bytes", file.display()))?,
-        Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
-            let key = random().map_err(named)?;
-            write_private(&file, &key).map_err(named)?;
-            key
-        }
-        Err(why) => return Err(named(why)),
-    };
-    Ok(LocalVoucher::new(key))
 }
 
 /// The operator's files; without one of approvers, whoever runs this is the only one. That person has an identity in no account,
@@ -279,22 +284,37 @@ impl Machine {
             let pages = Some(Pages::Plain(format!("http://{address}/case/")));
             Ok(Channels { notices: channels(args, style)?, alarms: channels(args, style)?, pages })
         };
-        let approver = args.approver.clone().unwrap_or_else(operator);
-        let authority = files(args, &approver)?;
+        let (iam, account, caller) = iam(args).await?;
+        home::keep_to(&args.data, &account, caller.is_some())?;
+        let named = args.approver.clone().unwrap_or_else(operator);
+        let authority = files(args, &named)?;
         let read = Authority::read(Ok(&authority.approvers), Ok(authority.rules.as_deref()));
         if let Some(fault) = read.faults.first() {
             return Err(fault.clone());
         }
+        let approver = match &caller {
+            None => named,
+            // Whose own denial it is, and what the audit says, hangs on who this is: AWS says it, and no argument.
+            Some(arn) => {
+                let known = read.approvers.as_ref().ok().and_then(|all| all.by_aws(arn)).map(|one| one.name.clone());
+                let named = args.approver.as_ref().or(known.as_ref());
+                if named != known.as_ref() {
+                    return Err(format!("--approver: your credentials are {}'s, who is another", visible(arn)));
+                }
+                known.unwrap_or_else(|| arn.clone())
+            }
+        };
         let is_listed = read.approvers.as_ref().is_ok_and(|all| all.iter().any(|one| one.name == approver));
         if !is_listed {
             eprintln!(
-                "{} is no approver: nobody can answer here. Say who you are with --approver.",
-                visible(&approver)
+                "{} is no approver: nobody can answer here.{}",
+                visible(&approver),
+                if caller.is_none() { " Say who you are with --approver." } else { "" }
             );
         }
-        let voucher = voucher(&args.data)?;
-        let (iam, account) = iam(args).await?;
-        let running = Running::new(address.to_owned(), ahead_ms, word(mode), approver).map_err(|e| e.to_string())?;
+        let voucher = home::voucher(&args.data)?;
+        let running = Running::new(address.to_owned(), ahead_ms, word(mode), approver, setting.guardrails.clone());
+        let running = running.map_err(|e| e.to_string())?;
         Ok(Self {
             triage: Triage {
                 store: Arc::clone(&store),
@@ -332,6 +352,28 @@ impl Machine {
     /// The time here. Seconds since 1970.
     fn now(&self) -> i64 {
         jiff::Timestamp::now().as_second() + self.running.ahead_ms / 1000
+    }
+
+    /// Names what is given and won't be taken back while nothing runs here.
+    async fn say_what_stays(&self) {
+        if self.is_rehearsal() {
+            return;
+        }
+        let given = match files::given(&self.store, None, self.now()).await {
+            Ok(subjects) => files::read(&self.store, &subjects).await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let held: Vec<String> = given
+            .iter()
+            .filter_map(|file| file.grant.as_ref().filter(|grant| !grant.is_over()).map(|grant| (file, grant)))
+            .map(|(file, grant)| {
+                let (Holder::User(name) | Holder::Role(name)) = &grant.holder;
+                format!("    {} until {} (case {})", visible(name), time(grant.not_after), file.subject)
+            })
+            .collect();
+        if !held.is_empty() {
+            eprintln!("Still given, and taken back only while serve runs on this folder:\n{}", held.join("\n"));
+        }
     }
 
     /// Whether IAM is a picture.

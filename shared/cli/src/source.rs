@@ -21,6 +21,7 @@ use access::{
     case::Case,
     decision::Channel,
     diagnose::Setting,
+    triage::StormFile,
 };
 use adapters::store::StoreError;
 use decide::{answer::Reply, authority::Authority};
@@ -111,6 +112,16 @@ impl Source {
             Self::Local(local) => files::opened(local.as_ref(), hours, now).await,
         };
         opened.map_err(|why| self.unread(&why))
+    }
+
+    /// What was held back of these hours in the accounts of these cases.
+    pub async fn storms(&self, files: &[CaseFile], hours: u16, now: i64) -> Result<Vec<StormFile>, Failure> {
+        let storms = match self {
+            #[cfg(feature = "aws")]
+            Self::Stack(stack) => files::storms(stack.store(), files, hours, now).await,
+            Self::Local(local) => files::storms(local.as_ref(), files, hours, now).await,
+        };
+        storms.map_err(|why| self.unread(&why))
     }
 
     /// What is given now, and what was decided in these hours.

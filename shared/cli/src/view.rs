@@ -3,14 +3,14 @@
 //! Computed from what is kept, for a serve on this machine and for a stack alike. Nothing is decided here: who may approve is a
 //! courtesy, and whoever decides asks the rules again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use access::{
     case::Case,
     decision::{Answer, Channel},
-    diagnose::Diagnosed,
+    diagnose::{Diagnosed, Setting},
     diagnosis::{Remedy, Response},
-    notice::html::{Answering, Event, GrantRow, May, Standing},
+    notice::html::{Answering, Earlier, Event, GrantRow, May, Standing, Stands},
     reconcile::Holder,
     standing::{State, span},
 };
@@ -31,12 +31,14 @@ pub struct View {
     approvers: Vec<May>,
     events: Vec<Event>,
     can_revoke: bool,
+    earlier: Vec<Earlier>,
 }
 
 impl View {
-    /// Of a case at the opening that is shown. `now` in seconds.
+    /// Of a case at the opening that is shown, with what is known of those before it. `now` in seconds.
     pub fn of(
         file: &CaseFile,
+        before: &[CaseFile],
         case: &Case,
         diagnosed: &Diagnosed,
         authority: &Authority,
@@ -50,14 +52,15 @@ impl View {
         let offers = if is_open { offers } else { Vec::new() };
         Self {
             state,
-            is_loud: file.is_overdue(now),
+            is_loud: file.is_overdue(now) || before.iter().any(|file| file.is_overdue(now)),
             is_answered: file.decision.is_some(),
             approvers: offers
                 .first()
                 .map_or_else(Vec::new, |best| authority.who_may(&diagnosed.diagnosis, best, channel)),
             offers,
-            events: events(file),
+            events: before.iter().chain([file]).flat_map(events).collect(),
             can_revoke: facts.can_be_taken_back(),
+            earlier: before.iter().filter_map(|file| earlier(file, diagnosed, now)).collect(),
         }
     }
 
@@ -69,7 +72,7 @@ impl View {
         is_rehearsal: bool,
         reply: Option<(&'a str, bool)>,
     ) -> Standing<'a> {
-        let answering = |approver| Answering { approver, opening, is_rehearsal, can_revoke: self.can_revoke, reply };
+        let answering = |approver| Answering { approver, opening, can_revoke: self.can_revoke, reply };
         Standing {
             state: &self.state,
             is_loud: self.is_loud,
@@ -77,9 +80,21 @@ impl View {
             offers: &self.offers,
             approvers: &self.approvers,
             events: &self.events,
+            is_rehearsal,
+            earlier: &self.earlier,
             answering: approver.map(answering),
         }
     }
+}
+
+/// What is still given of an opening before the one that is shown.
+fn earlier(file: &CaseFile, diagnosed: &Diagnosed, now: i64) -> Option<Earlier> {
+    let facts = file.facts();
+    (facts.can_be_taken_back() || facts.is_overdue(now)).then(|| Earlier {
+        opening: file.subject.opening,
+        state: facts.sentence(false, diagnosed.diagnosis.response, now),
+        can_revoke: facts.can_be_taken_back(),
+    })
 }
 
 fn way(channel: Channel) -> &'static str {
@@ -126,11 +141,15 @@ pub fn grants(files: &[CaseFile], now: i64) -> Vec<GrantRow> {
     files.into_iter().filter_map(row).collect()
 }
 
-/// The cases that somebody has answered at the opening at which they are now.
-pub fn answered(files: &[CaseFile]) -> BTreeSet<String> {
+/// What has become of the cases that are listed, at the openings at which they are now. `now` in seconds.
+pub fn stands(files: &[CaseFile], setting: &Setting, now: i64) -> BTreeMap<String, Stands> {
     let is_now = |file: &&CaseFile| file.case.as_ref().is_some_and(|case| case.opening == file.subject.opening);
-    let files = files.iter().filter(is_now).filter(|file| file.decision.is_some());
-    files.map(|file| file.subject.case_id.clone()).collect()
+    let of = |file: &CaseFile| match file.state(setting, now) {
+        State::Open | State::ByHand => Stands::Open,
+        State::Lapsed | State::Closed | State::Overtaken(_) => Stands::Closed,
+        State::Approved(_) | State::Rejected(_) | State::Revoked(_) | State::Over(_) => Stands::Answered,
+    };
+    files.iter().filter(is_now).map(|file| (file.subject.case_id.clone(), of(file))).collect()
 }
 
 /// What was answered, newest first.
@@ -160,4 +179,66 @@ pub fn hours(cases: impl Iterator<Item = (i64, Response)>, now: i64) -> [(u64, u
         }
     }
     hours
+}
+
+#[cfg(test)]
+mod tests {
+    use access::{
+        diagnose::diagnose,
+        event,
+        reconcile::{End, Grant, Permission, State as GrantState},
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::files::Subject;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn file(opening: u64, state: GrantState) -> CaseFile {
+        let grant = Grant {
+            case_id: "2gd4tjkox2q74mauvvu6".to_owned(),
+            opening,
+            holder: Holder::User("alice".to_owned()),
+            holder_id: "AIDAEXAMPLE1".to_owned(),
+            permission: Permission::Attached { policy_arn: "arn:aws:iam::111122223333:policy/p".to_owned() },
+            not_after: NOW - 60,
+            decided_at: NOW - 3660,
+            state,
+            failures: 3,
+            retry_at: NOW,
+            absent_since: None,
+        };
+        let subject = Subject { case_id: grant.case_id.clone(), opening };
+        let decision = json!({
+            "case_id": grant.case_id, "opening": opening, "answer": "approve", "remedy": "ab", "target_id": grant.holder_id,
+            "by": { "approver": "saanvi", "identity": "x", "channel": "aws" }, "decided_at": NOW - 3660, "not_after": NOW - 60, "rules": "r",
+        });
+        CaseFile {
+            subject,
+            case: None,
+            decision: Some(serde_json::from_value(decision).unwrap()),
+            revocation: None,
+            grant: Some(grant),
+            latest: None,
+            answers: Vec::new(),
+            history: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_still_given_of_an_earlier_opening_is_shown_and_can_be_taken_back() {
+        let record = json!({ "eventVersion": "1", "errorCode": "AccessDenied", "eventSource": "cloudtrail.amazonaws.com", "eventName": "GetTrail" });
+        let record = event::read(&record.to_string()).remove(0).unwrap();
+        let diagnosed = diagnose(record, &Setting::default(), false);
+        let is_earlier = |state| earlier(&file(1, state), &diagnosed, NOW);
+        let held = is_earlier(GrantState::Taking(End::Expired)).expect("it should be gone, and is not");
+        assert!(
+            held.can_revoke && held.opening == 1 && held.state.contains("It should be gone, and is not"),
+            "{held:?}"
+        );
+        assert_eq!(is_earlier(GrantState::Ended(End::Expired)), None);
+        let gone = CaseFile { decision: None, ..file(1, GrantState::Given) };
+        assert!(earlier(&gone, &diagnosed, NOW).is_some_and(|held| !held.can_revoke));
+    }
 }

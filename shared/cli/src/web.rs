@@ -61,12 +61,15 @@ pub fn with_headers(mut response: Response, has_forms: bool) -> Response {
         (html::content_security_policy(), "no-referrer")
     };
     let headers = response.headers_mut();
+    let policy = format!("{policy}; frame-ancestors 'none'");
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, referrer),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::CONTENT_SECURITY_POLICY, policy),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

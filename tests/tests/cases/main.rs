@@ -13,6 +13,7 @@
 )]
 
 mod alarms;
+mod requests;
 
 use access::{
     case::{Audience, Case, NoticeState, SlackMessage, Told},

@@ -84,7 +84,7 @@ impl Desk {
     }
 
     pub async fn with(authority: Authority) -> Self {
-        let secret = Arc::new(Mutex::new(json!({ "signing_secret": SECRET, "token": "xoxb-another" })));
+        let secret = Arc::new(Mutex::new(json!({ "signing_secret": SECRET, "kept for": "Slack" })));
         let given = secret.clone();
         let secrets = Server::start(move |_| {
             let text = given.lock().unwrap().to_string();

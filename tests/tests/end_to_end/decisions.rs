@@ -18,6 +18,7 @@ use tests::local::{
     ACCOUNT, REGION,
     aws::element,
     function::{Ended, Function, fresh_id},
+    http::{Reply, Response, Server},
     moto::Moto,
     place::NOTICES,
     proxy::{Kind, Trouble, When},
@@ -26,7 +27,7 @@ use tests::local::{
 };
 
 use crate::{
-    DECIDE, USUAL,
+    DECIDE, USUAL, browser,
     grants::{Stack, Who},
 };
 
@@ -352,6 +353,27 @@ async fn a_page_at_its_link() {
             "pathParameters": { "id": case.id }, "headers": {}, "isBase64Encoded": false,
         });
         assert_eq!(whole.asks(&event).await.unwrap().0, status);
+        if status == 200 {
+            let Ended::Answer(answer) = whole.decide.invoke(&event, USUAL).await else { panic!("it lives") };
+            whole.decide.metrics().await;
+            let page = Response {
+                status: 200,
+                headers: vec![
+                    ("content-type".to_owned(), "text/html; charset=utf-8".to_owned()),
+                    (
+                        "content-security-policy".to_owned(),
+                        answer["headers"]["content-security-policy"].as_str().unwrap().to_owned(),
+                    ),
+                ],
+                body: answer["body"].as_str().unwrap().as_bytes().to_vec(),
+            };
+            let served = Server::start(move |_| {
+                let page = page.clone();
+                async move { Reply::Answer(page) }
+            })
+            .await;
+            browser::walk(&["page", &format!("{}/", served.url())]).await;
+        }
     }
     assert_eq!(whole.stack.place.documents("DECISION").await.len(), 0);
 }

@@ -22,7 +22,7 @@ use tests::local::{
 };
 
 use crate::{
-    TRAILPASS, USUAL,
+    TRAILPASS, USUAL, browser,
     decisions::{ARN, Whole},
     grants::Who,
     role::enforce,
@@ -30,7 +30,7 @@ use crate::{
 
 /// What an approver's own policy has to allow, and all of it.
 const READS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:GetParameter","dynamodb:BatchGetItem"],"Resource":"*"}]}"#;
-const ALL: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+pub const ALL: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
 /// A stack with its door, and people with keys.
 struct Desk {
@@ -134,7 +134,7 @@ impl Desk {
     }
 }
 
-async fn person(aws: &Aws, name: &str, policy: &str) -> Keys {
+pub async fn person(aws: &Aws, name: &str, policy: &str) -> Keys {
     aws.query("iam", "CreateUser", &[("UserName", name)]).await;
     let fields = [("UserName", name), ("PolicyName", "own"), ("PolicyDocument", policy)];
     aws.query("iam", "PutUserPolicy", &fields).await;
@@ -203,6 +203,16 @@ async fn from_the_list_to_the_permission_and_back() {
     }
     // Fifteen as long as the decision's own second lasts.
     assert!(row.contains("14 min") || row.contains("15 min"), "{row}");
+
+    // Whoever takes the decision away hides nothing of what hangs on it.
+    let aws = &desk.whole.stack.place.aws;
+    let key = json!({"pk": {"S": decision::key(&case.id, 1)}});
+    let table = &desk.whole.stack.place.table;
+    let found = aws.call("dynamodb", "DynamoDB_20120810.GetItem", json!({"TableName": table, "Key": key})).await;
+    aws.call("dynamodb", "DynamoDB_20120810.DeleteItem", json!({"TableName": table, "Key": key})).await;
+    let left = desk.types("saanvi", &["grants", "--stack", "desk"]).await;
+    assert!(left.out.contains("user/desk-alice") && left.out.contains("given"), "{}{}", left.out, left.err);
+    aws.call("dynamodb", "DynamoDB_20120810.PutItem", json!({"TableName": table, "Item": found["Item"]})).await;
 
     // The second answer is told whose the first was.
     let late = desk.types("saanvi", &["reject", &case.id, "--yes", "--stack", "desk"]).await;
@@ -305,6 +315,18 @@ async fn the_console_answers_as_the_command_does() {
     assert_eq!((&by["channel"], &by["approver"]), (&json!("aws"), &json!("saanvi")));
     let (_, late) = console.asks("POST", &page(&console), &[kind, ("origin", own.as_str())], &form).await;
     assert!(late.contains("saanvi had already approved it"), "{late}");
+}
+
+/// The same in a real browser: looked at, approved with the keyboard alone, and answered once more too late.
+#[tokio::test]
+async fn the_console_in_a_browser() {
+    let desk = Desk::new().await;
+    let case = desk.whole.stack.denied(Who::User).await;
+    let console = Console::start(desk.command("saanvi", &["console", "--stack", "desk"]));
+    let address = format!("http://{}{}", console.address, console.path);
+    browser::walk(&["console", &address, &case.id]).await;
+    let written = desk.whole.decision().await.expect("a decision");
+    assert_eq!(written["record"]["by"]["channel"], "aws");
 }
 
 /// Who signed is what a checked signature says; what was signed is what is answered.

@@ -13,6 +13,7 @@
 )]
 
 mod again;
+mod browser;
 mod decisions;
 mod desk;
 mod flood;

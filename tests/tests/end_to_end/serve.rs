@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -12,6 +13,7 @@ use access::grant::GrantMode;
 use serde_json::{Value, json};
 use tests::local::{
     ACCOUNT, REGION,
+    aws::Keys,
     denials::NO_POLICY,
     function::fresh_id,
     http::{self, Request},
@@ -20,6 +22,7 @@ use tests::local::{
 
 use crate::{
     TRAILPASS,
+    desk::{ALL, person},
     grants::{Stack, Who},
 };
 
@@ -33,24 +36,17 @@ struct Serve {
 }
 
 impl Serve {
-    fn start(stack: &Stack, approvers: &Value) -> Self {
+    fn start(stack: &Stack, approvers: &Value, keys: &Keys) -> Self {
         let folder = std::env::temp_dir().join(format!("trailpass-serve-{}", fresh_id()));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("approvers.json"), approvers.to_string()).unwrap();
         // As the deployed functions reach it: users have the ids there that AWS would give them.
         let settings = stack.place.settings.iter().filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL"));
-        let aws: Vec<_> = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut aws: Vec<_> = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
+        aws.push(("AWS_ACCESS_KEY_ID".to_owned(), keys.id.clone()));
+        aws.push(("AWS_SECRET_ACCESS_KEY".to_owned(), keys.secret.clone()));
         let mut command = Self::command(&aws);
-        command.args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--grant-mode",
-            "exact",
-            "--approver",
-            "saanvi",
-            "--approvers",
-        ]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--grant-mode", "exact", "--approvers"]);
         command.arg(folder.join("approvers.json")).arg("--data").arg(folder.join("data"));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -70,13 +66,7 @@ impl Serve {
     fn command(aws: &[(String, String)]) -> Command {
         let mut command = Command::new(TRAILPASS);
         command.env_clear().stdin(Stdio::null());
-        for (name, value) in [
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
-            ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
-            ("AWS_EC2_METADATA_DISABLED", "true"),
-            ("HOME", "/nonexistent"),
-        ] {
+        for (name, value) in [("AWS_REGION", REGION), ("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nonexistent")] {
             command.env(name, value);
         }
         command.envs(aws.iter().map(|(name, value)| (name, value)));
@@ -118,7 +108,8 @@ async fn a_grant_of_one_machine_is_real_where_it_was_asked_for() {
     let people = json!({ "schema": "trailpass.approvers/1", "approvers": [
         { "name": "saanvi", "aws": [format!("arn:aws:iam::{ACCOUNT}:user/saanvi")] },
     ] });
-    let serve = Serve::start(&stack, &people);
+    let keys = person(&stack.place.aws, "saanvi", ALL).await;
+    let serve = Serve::start(&stack, &people, &keys);
     let running = std::fs::read_to_string(serve.folder.join("data/serve.json")).unwrap();
     let token = serde_json::from_str::<Value>(&running).unwrap()["token"].as_str().unwrap().to_owned();
 
@@ -143,6 +134,30 @@ async fn a_grant_of_one_machine_is_real_where_it_was_asked_for() {
     let (is_done, said) = serve.types(&["revoke", "--all", "--yes"]).await;
     assert!(is_done && said.contains("taken back by saanvi"), "{said}");
     until(&stack, 0).await;
+
+    // Who answers is who AWS says it is; and what was approved where nothing was real is never made real.
+    let approvers = serve.folder.join("approvers.json").display().to_string();
+    let real = ["serve", "--listen", "127.0.0.1:0", "--grant-mode", "exact", "--approvers", approvers.as_str()];
+    let started = async |folder: &str, more: &[&str]| {
+        let mut command = Serve::command(&serve.aws);
+        command.args(real).args(more).arg("--data").arg(serve.folder.join(folder));
+        let ended = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        (ended.status.success(), String::from_utf8(ended.stderr).unwrap())
+    };
+    let (is_started, said) = started("another", &["--approver", "richard"]).await;
+    assert!(!is_started && said.contains("who is another"), "{said}");
+    let (is_started, said) = started("later", &["--now", "2027-01-01T00:00:00Z"]).await;
+    assert!(!is_started && said.contains("--now is for rehearsals"), "{said}");
+    let rehearsed = serve.folder.join("rehearsed");
+    std::fs::create_dir(&rehearsed).unwrap();
+    std::fs::write(rehearsed.join("decisions.key"), [7; 32]).unwrap();
+    let (is_started, said) = started("rehearsed", &[]).await;
+    assert!(!is_started && said.contains("grants are rehearsed"), "{said}");
+    let open = serve.folder.join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let (is_started, said) = started("open", &[]).await;
+    assert!(!is_started && said.contains("can be written by, somebody else"), "{said}");
 }
 
 /// Waits until the user holds so many of our policies.

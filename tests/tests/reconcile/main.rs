@@ -18,7 +18,7 @@ use access::{
     grant::{self, GrantMode},
     reconcile::{
         CLOCK_SKEW, Change, DECISION_LAPSES, End, Entity, Failure, Grant, Holder, HolderFile, Limits, Permission,
-        Reason, SETTLES, State, Step, answered, key, orphaned_attachment, orphans,
+        Reason, SETTLES, State, Step, answered, given_again, key, orphaned_attachment,
     },
 };
 use serde_json::Value;
@@ -360,58 +360,100 @@ fn a_removal_is_put_off_by_nobody() {
 fn another_live_grant_keeps_what_they_share() {
     let mut stage = Stage::attached();
     let given = stage.given();
-    let taking = Grant { state: State::Taking(End::Expired), ..given.clone() };
     let other = Grant { opening: 7, ..given.clone() };
+    let (others, late) = (std::slice::from_ref(&other), given.not_after);
+    let live = Grant { not_after: late + 60, ..other.clone() };
+    // Nothing is taken back that another one needs, and nothing is touched.
     let ended =
-        |others: &[Grant]| matches!(stage.step(Some(&taking), others, NOW), Step::Record(grant) if grant.is_over());
-    assert!(ended(std::slice::from_ref(&other)));
-    assert!(!ended(&[Grant { not_after: NOW, ..other.clone() }]));
-    assert!(!ended(&[Grant { holder_id: "AROAOTHER".into(), ..other.clone() }]));
-    assert!(!ended(&[Grant { state: State::Taking(End::Expired), ..other }]));
+        |others: &[Grant]| matches!(stage.step(Some(&given), others, late), Step::Record(grant) if grant.is_over());
+    assert!(ended(std::slice::from_ref(&live)));
+    assert!(!ended(others), "it ends in the same moment");
+    assert!(!ended(&[Grant { holder_id: "AROAOTHER".into(), ..live.clone() }]));
+    assert!(!ended(&[Grant { state: State::Taking(End::Expired), ..live }]));
+    // Given while this one was being taken back: the removal may have come after it, whatever IAM shows.
+    let taking = Grant { state: State::Taking(End::Expired), ..given.clone() };
+    let taken = Grant { state: State::Taken(End::Expired), retry_at: NOW + 30, ..given.clone() };
+    for (before, is_shown) in [(&taking, true), (&taking, false), (&taken, true), (&taken, false)] {
+        let mut stage = stage.clone();
+        if !is_shown {
+            stage.entity().attached.clear();
+        }
+        let Step::GiveAgain(change) = stage.step(Some(before), others, NOW) else { panic!("{before:?}") };
+        assert_eq!(change, Change::Attach(given.holder.clone(), OWN.into()));
+        for answer in [Ok(()), Err(Failure::Gone), Err(Failure::Lasting("no".into()))] {
+            assert_eq!(given_again(before, &answer, NOW).state, State::Ended(End::Expired));
+        }
+        let later = given_again(before, &Err(Failure::Passing), NOW);
+        assert_eq!((&later.state, later.failures), (&before.state, 1));
+        assert_eq!(stage.step(Some(&later), others, NOW), Step::Wait(later.retry_at));
+    }
+    // Never to whoever bears the name now.
+    let mut stage = stage.clone();
+    stage.entity().id = "AROAOTHER".into();
+    assert!(!matches!(stage.step(Some(&taking), others, NOW), Step::GiveAgain(_) | Step::Apply(_)));
 }
 
 #[test]
-fn only_exactly_our_names_are_orphans() {
-    let mut stage = Stage::inline();
-    let given = stage.given();
-    let holder = given.holder.clone();
-    let file = HolderFile { grants: vec![given.clone()] };
-    let ours = "trailpass-abcdefghijklmnop2345-1";
-    for name in [
-        "trailpass-ct",
-        "trailpass-abcdefghijklmnop2345",
-        "trailpass-abcdefghijklmnop2345-",
-        "trailpass-abcdefghijklmnop2345-01",
-        "trailpass-abcdefghijklmnop2345-1a",
-        "trailpass-abcdefghijklmnop2345-+1",
-        "trailpass-ABCDEFGHIJKLMNOP2345-1",
-        "trailpass-abcdefghijklmnop2341-1",
-        "trailpass-abcdefghijklmnop234-1",
-        "Trailpass-abcdefghijklmnop2345-1",
-        ours,
-    ] {
-        stage.entity().inline.insert(name.into(), "{}".into());
+fn what_is_noted_as_over_and_is_held_is_taken_back() {
+    for mut stage in [Stage::inline(), Stage::attached()] {
+        let given = stage.given();
+        let forged = Grant { state: State::Ended(End::Lapsed), ..given.clone() };
+        assert_eq!(stage.recorded(Some(&forged), NOW).state, State::Taking(End::Lapsed));
+        // After its time, without a decision, or under another one's name it is nobody's to touch by that note.
+        assert_eq!(stage.step(Some(&forged), &[], given.not_after), Step::Done);
+        let undecided = Stage { decision: None, ..stage.clone() };
+        assert_eq!(undecided.step(Some(&forged), &[], NOW), Step::Done);
+        let mut other = stage.clone();
+        other.entity().id = "AIDAOTHER".into();
+        assert_eq!(other.step(Some(&forged), &[], NOW), Step::Done);
+        // Whatever else the note says.
+        let elsewhere = Grant { holder: Holder::User("bob".into()), not_after: 1, ..forged.clone() };
+        let taking = stage.recorded(Some(&elsewhere), NOW);
+        assert_eq!(taking, Grant { state: State::Taking(End::Lapsed), ..stage.begun() });
+        stage.entity().inline.clear();
+        stage.entity().attached.clear();
+        assert_eq!(stage.step(Some(&forged), &[], NOW), Step::Done);
     }
-    let attached =
-        ["arn:aws:iam::111122223333:policy/trailpass-trail-read", "arn:aws:iam::aws:policy/ReadOnlyAccess", OWN];
-    stage.entity().attached.extend(attached.map(str::to_owned));
-    let entity = stage.entity.clone().unwrap();
+}
+
+#[test]
+fn only_what_is_believed_accounts_for_what_hangs_there() {
+    let given = Stage::inline().given();
+    let holder = given.holder.clone();
+    let id = given.holder_id.clone();
     let detach = Change::Detach(holder.clone(), OWN.into());
-    let found = orphans(&holder, &entity, &file);
-    assert_eq!(found, [detach.clone(), Change::Delete(holder.clone(), ours.into())]);
-    // What is given accounts for it: to that name, to that id, and no longer when it is to be taken back.
     let attached = Grant { permission: Permission::Attached { policy_arn: OWN.into() }, ..given };
-    let is_orphan = |grant: Grant| {
-        let id = entity.id.clone();
-        orphaned_attachment(OWN, &holder, &id, &HolderFile { grants: vec![grant] }) == Some(detach.clone())
+    let orphan = |arn: &str, grant: &Grant, is_believed: bool| {
+        orphaned_attachment(arn, &holder, &id, &HolderFile { grants: vec![grant.clone()] }, |_| is_believed)
     };
-    assert!(!is_orphan(attached.clone()));
-    assert!(!is_orphan(Grant { state: State::Giving, ..attached.clone() }));
-    assert!(is_orphan(Grant { holder: Holder::User("former".into()), ..attached.clone() }));
-    assert!(is_orphan(Grant { holder_id: "AIDAOTHER".into(), ..attached.clone() }));
-    assert!(is_orphan(Grant { state: State::Taking(End::Expired), ..attached.clone() }));
-    assert!(is_orphan(Grant { state: State::Ended(End::Expired), ..attached }));
-    assert_eq!(orphaned_attachment("arn:aws:iam::aws:policy/ReadOnlyAccess", &holder, &entity.id, &file), None);
+    // To that name, to that id, and for as long as it is not over.
+    for state in [State::Giving, State::Given, State::Taking(End::Expired), State::Taken(End::Expired)] {
+        let grant = Grant { state, ..attached.clone() };
+        assert_eq!(orphan(OWN, &grant, true), None);
+        assert_eq!(orphan(OWN, &grant, false), Some(detach.clone()));
+    }
+    for other in [
+        Grant { holder: Holder::User("former".into()), ..attached.clone() },
+        Grant { holder_id: "AIDAOTHER".into(), ..attached.clone() },
+        Grant { state: State::Ended(End::Expired), ..attached.clone() },
+        Grant { permission: Permission::Attached { policy_arn: OWN.replace("read", "other") }, ..attached.clone() },
+    ] {
+        assert_eq!(orphan(OWN, &other, true), Some(detach.clone()), "{other:?}");
+    }
+    for not_ours in ["arn:aws:iam::111122223333:policy/trailpass-trail-read", "arn:aws:iam::aws:policy/ReadOnlyAccess"]
+    {
+        assert_eq!(orphan(not_ours, &attached, false), None);
+    }
+    // What a note says of itself, where nobody can say what was decided.
+    assert!(attached.may_be_live(NOW));
+    for wrong in [
+        Grant { not_after: NOW, ..attached.clone() },
+        Grant { not_after: NOW + 2 * LONGEST, ..attached.clone() },
+        Grant { decided_at: NOW + CLOCK_SKEW + 1, not_after: NOW + LONGEST, ..attached.clone() },
+        Grant { state: State::Taking(End::Expired), ..attached.clone() },
+    ] {
+        assert!(!wrong.may_be_live(NOW), "{wrong:?}");
+    }
 }
 
 #[test]
@@ -422,8 +464,16 @@ fn a_file_is_read_whatever_stands_in_it() {
     let body = |grants: &[Value]| serde_json::json!({ "grants": grants }).to_string();
     let row = serde_json::to_value(&grant).unwrap();
     let twice = serde_json::to_value(Grant { state: State::Given, ..grant.clone() }).unwrap();
-    let others = serde_json::to_value(Grant { holder_id: "AIDAOTHER".into(), opening: 2, ..grant }).unwrap();
-    assert_eq!(HolderFile::read(&key, &body(&[others, row, twice, 1.into()])), file);
+    let others = serde_json::to_value(Grant { holder_id: "AIDAOTHER".into(), opening: 2, ..grant.clone() }).unwrap();
+    let invented = |case_id: &str, opening| {
+        serde_json::to_value(Grant { case_id: case_id.to_owned(), opening, ..grant.clone() }).unwrap()
+    };
+    let (long, short, none) = (invented(&"x".repeat(2_100), 1), invented("x", 1), invented(&grant.case_id, 0));
+    assert_eq!(HolderFile::read(&key, &body(&[others, long, short, none, row.clone(), twice, 1.into()])), file);
+    // What would leave no room to note an end.
+    let filler: Vec<Value> = (2..2_000).map(|opening| invented(&grant.case_id, opening)).collect();
+    let read = HolderFile::read(&key, &body(&[vec![row], filler].concat()));
+    assert!(read.grant(&grant.case_id, 1).is_some() && serde_json::to_string(&read).unwrap().len() < 310_000);
     for junk in ["", "[]", r#"{"grants": 1}"#, "{}"] {
         assert_eq!(HolderFile::read(&key, junk), HolderFile::default(), "{junk}");
     }

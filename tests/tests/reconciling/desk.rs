@@ -54,7 +54,7 @@ pub fn own_policy() -> String {
 }
 
 fn account() -> Account {
-    Account { partition: "aws".into(), id: HERE.into() }
+    Account { partition: "aws".into(), id: HERE.into(), is_shared: false }
 }
 
 fn id_of(holder: &Holder) -> &'static str {
@@ -220,6 +220,11 @@ impl Desk {
     /// The schedule does.
     pub async fn sweeps(&self) -> Report {
         self.reconcile.sweep(&account(), soon()).await
+    }
+
+    /// The same where others give what we give, too.
+    pub async fn sweeps_beside_others(&self) -> Report {
+        self.reconcile.sweep(&account().shared(), soon()).await
     }
 
     pub async fn file(&self, holder: &Holder) -> HolderFile {

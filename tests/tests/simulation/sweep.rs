@@ -1,10 +1,8 @@
 //! What reconcile does on its schedule: every decision, whatever is remembered, and what IAM holds beside that.
 
-use std::collections::BTreeSet;
+use access::reconcile::{self, Change, Grant, Holder, HolderFile};
 
-use access::reconcile::{self, Change, Holder, HolderFile};
-
-use super::world::{World, names};
+use super::world::{MINUTE, World, names};
 
 impl World {
     pub fn sweep(&mut self) {
@@ -19,14 +17,15 @@ impl World {
         }
         for held in self.list() {
             let (_, file) = self.file(&reconcile::key(&held.id));
-            let orphan = reconcile::orphaned_attachment(&held.policy, &held.holder, &held.id, &file);
+            let now = self.now;
+            // Everything that is remembered has just been looked after, so that what is believed is what was decided.
+            let is_believed = |grant: &Grant| {
+                let decision = self.decisions.get(&(grant.case_id.clone(), grant.opening));
+                let vouched = decision.filter(|decision| self.vouched.contains(&decision.message()));
+                vouched.is_some_and(|decision| now < decision.not_after + 15 * MINUTE)
+            };
+            let orphan = reconcile::orphaned_attachment(&held.policy, &held.holder, &held.id, &file, is_believed);
             self.take_orphans(&held.holder, orphan, &file);
-        }
-        let remembered = self.files.keys().flat_map(|key| self.file(key).1.grants);
-        for holder in remembered.map(|grant| grant.holder).collect::<BTreeSet<_>>() {
-            let Some(entity) = self.look(&holder).0 else { continue };
-            let (_, file) = self.file(&reconcile::key(&entity.id));
-            self.take_orphans(&holder, reconcile::orphans(&holder, &entity, &file), &file);
         }
     }
 

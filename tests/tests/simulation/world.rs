@@ -12,7 +12,8 @@ use access::{
     grant::GrantMode,
     guardrails::Guardrails,
     reconcile::{
-        self, End, Entity, Facts, Failure, Holder, HolderFile, Limits, Permission, Reason, State, Step, answered, step,
+        self, End, Entity, Facts, Failure, Holder, HolderFile, Limits, Permission, Reason, State, Step, answered,
+        given_again, step,
     },
 };
 use tests::sample::{STORE, TRAIL, lacking, role, user, with};
@@ -389,7 +390,9 @@ impl World {
                     }
                     self.files.insert(file_key, (version.unwrap_or(0) + 1, serde_json::to_string(&file).unwrap()));
                 }
-                Step::Apply(change) => {
+                step @ (Step::Apply(_) | Step::GiveAgain(_)) => {
+                    let is_again = matches!(step, Step::GiveAgain(_));
+                    let (Step::Apply(change) | Step::GiveAgain(change)) = step else { continue };
                     let holder = named.unwrap();
                     let mut is_mistake = !is_true;
                     // The name may come to be another's between the look and the change.
@@ -421,7 +424,10 @@ impl World {
                     left -= 1;
                     let (version, mut file) = self.file(&file_key);
                     let Some(grant) = file.grant(&key.0, key.1).cloned() else { continue };
-                    let next = answered(&grant, &change, &answer, now);
+                    let next = match is_again {
+                        true => given_again(&grant, &answer, now),
+                        false => answered(&grant, &change, &answer, now),
+                    };
                     self.count_change(Some(&grant.state), &next.state);
                     file.remember(next);
                     self.files.insert(file_key, (version.unwrap_or(0) + 1, serde_json::to_string(&file).unwrap()));

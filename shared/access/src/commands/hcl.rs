@@ -5,22 +5,23 @@
 //! the document is made. <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/iam_policy_document>
 
 use super::{
+    Label,
     subject::Entity,
     text::{Notation, Tree, policy, push_text, texts, trustee_parts},
 };
 use crate::policy_document::{PolicyDocument, Statement};
 
 /// A managed policy on a user, a role or a group that exists.
-pub(super) fn attach(entity: Entity, policy_arn: &str) -> String {
-    let mut block = Block::open(&["resource \"aws_iam_", entity.kind.word(), "_policy_attachment\" \"trailpass\""]);
+pub(super) fn attach(entity: Entity, policy_arn: &str, label: Label) -> String {
+    let mut block = Block::open(&["aws_iam_", entity.kind.word(), "_policy_attachment"], label);
     block.text(entity.kind.word(), 10, entity.name);
     block.text("policy_arn", 10, policy_arn);
     block.close()
 }
 
 /// An inline policy of a user, a role or a group that exists.
-pub(super) fn put_inline(entity: Entity, name: &str, document: &PolicyDocument) -> String {
-    let mut block = Block::open(&["resource \"aws_iam_", entity.kind.word(), "_policy\" \"trailpass\""]);
+pub(super) fn put_inline(entity: Entity, name: &str, document: &PolicyDocument, label: Label) -> String {
+    let mut block = Block::open(&["aws_iam_", entity.kind.word(), "_policy"], label);
     let width = entity.kind.word().len();
     block.text("name", width, name);
     block.text(entity.kind.word(), width, entity.name);
@@ -29,15 +30,21 @@ pub(super) fn put_inline(entity: Entity, name: &str, document: &PolicyDocument) 
 }
 
 /// A new role.
-pub(super) fn create_role(role: Entity, trust: &[&Statement], name: &str, permissions: &[&Statement]) -> String {
-    let mut block = Block::open(&["resource \"aws_iam_role\" \"trailpass\""]);
+pub(super) fn create_role(
+    role: Entity,
+    trust: &[&Statement],
+    name: &str,
+    permissions: &[&Statement],
+    label: Label,
+) -> String {
+    let mut block = Block::open(&["aws_iam_role"], label);
     block.text("name", 0, role.name);
     block.policy("assume_role_policy", trust.iter().copied());
     let mut out = block.close();
     if !permissions.is_empty() {
-        let mut block = Block::open(&["resource \"aws_iam_role_policy\" \"trailpass\""]);
+        let mut block = Block::open(&["aws_iam_role_policy"], label);
         block.text("name", 0, name);
-        block.raw("role", 0, "aws_iam_role.trailpass.name");
+        block.raw("role", 0, &format!("aws_iam_role.{}.name", own_name(label)));
         block.policy("policy", permissions.iter().copied());
         out.push('\n');
         out.push_str(&block.close());
@@ -46,32 +53,58 @@ pub(super) fn create_role(role: Entity, trust: &[&Statement], name: &str, permis
 }
 
 /// One of AWS's managed policies on a permission set that exists.
-pub(super) fn attach_to_permission_set(name: &str, policy_arn: &str) -> String {
-    let instance = "tolist(data.aws_ssoadmin_instances.trailpass.arns)[0]";
-    let mut out = String::from("data \"aws_ssoadmin_instances\" \"trailpass\" {}\n\n");
-    let mut set = Block::open(&["data \"aws_ssoadmin_permission_set\" \"trailpass\""]);
-    set.raw("instance_arn", 12, instance);
+pub(super) fn attach_to_permission_set(name: &str, policy_arn: &str, label: Label) -> String {
+    let own = own_name(label);
+    let instance = format!("tolist(data.aws_ssoadmin_instances.{own}.arns)[0]");
+    let mut out = format!("data \"aws_ssoadmin_instances\" \"{own}\" {{}}\n\n");
+    let mut set = Block::start(format!("data \"aws_ssoadmin_permission_set\" \"{own}\""));
+    set.raw("instance_arn", 12, &instance);
     set.text("name", 12, name);
     out.push_str(&set.close());
     out.push('\n');
-    let mut attachment = Block::open(&["resource \"aws_ssoadmin_managed_policy_attachment\" \"trailpass\""]);
-    attachment.raw("instance_arn", 18, instance);
-    attachment.raw("permission_set_arn", 18, "data.aws_ssoadmin_permission_set.trailpass.arn");
+    let mut attachment = Block::open(&["aws_ssoadmin_managed_policy_attachment"], label);
+    attachment.raw("instance_arn", 18, &instance);
+    attachment.raw("permission_set_arn", 18, &format!("data.aws_ssoadmin_permission_set.{own}.arn"));
     attachment.text("managed_policy_arn", 18, policy_arn);
     out.push_str(&attachment.close());
     out
 }
 
 /// The role that an organization's trails need in the management account.
-pub(super) fn service_linked_role() -> String {
-    let mut block = Block::open(&["resource \"aws_iam_service_linked_role\" \"cloudtrail\""]);
+pub(super) fn service_linked_role(label: Label) -> String {
+    let name = named("cloudtrail", label);
+    let mut block = Block::start(format!("resource \"aws_iam_service_linked_role\" \"{name}\""));
     block.text("aws_service_name", 16, "cloudtrail.amazonaws.com");
     block.close()
 }
 
+/// What stops a whole module where the credentials are another account's: a data source is read before anything is planned.
+/// <https://developer.hashicorp.com/terraform/language/validate>
+pub fn only_in(account: &str) -> String {
+    let mut out = String::from("data \"aws_caller_identity\" \"trailpass\" {\n  lifecycle {\n    postcondition {");
+    push_attribute(&mut out, 6, "condition", 13, |out| {
+        out.push_str("self.account_id == ");
+        push_text(out, Notation::Hcl, account);
+    });
+    push_attribute(&mut out, 6, "error_message", 13, |out| {
+        push_text(out, Notation::Hcl, &format!("These files are for account {account}."));
+    });
+    out.push_str("\n    }\n  }\n}\n");
+    out
+}
+
+/// What Terraform knows a thing of ours by.
+fn own_name(label: Label) -> String {
+    named("trailpass", label)
+}
+
+fn named(name: &str, label: Label) -> String {
+    if label.suffix.is_empty() { name.to_owned() } else { format!("{name}_{}", label.suffix) }
+}
+
 /// Statements for a document that another resource owns. `None` where the data source would read a text as more than
 /// text: it turns `&{` into `${` and has no way to write the first.
-pub(super) fn statements_to_merge(owner: &'static str, document: &PolicyDocument) -> Option<String> {
+pub(super) fn statements_to_merge(owner: &'static str, document: &PolicyDocument, label: Label) -> Option<String> {
     if document.statements.iter().flat_map(texts).any(|text| text.contains("&{")) {
         return None;
     }
@@ -84,7 +117,9 @@ pub(super) fn statements_to_merge(owner: &'static str, document: &PolicyDocument
     ] {
         out.push_str(line);
     }
-    out.push_str("data \"aws_iam_policy_document\" \"trailpass\" {");
+    out.push_str("data \"aws_iam_policy_document\" \"");
+    out.push_str(&own_name(label));
+    out.push_str("\" {");
     for (at, statement) in document.statements.iter().enumerate() {
         out.push_str(if at == 0 { "\n  statement {" } else { "\n\n  statement {" });
         let width = if statement.resources.is_empty() { "actions".len() } else { "resources".len() };
@@ -121,9 +156,14 @@ pub(super) fn statements_to_merge(owner: &'static str, document: &PolicyDocument
 struct Block(String);
 
 impl Block {
-    fn open(head: &[&str]) -> Self {
-        let mut out = String::with_capacity(1024);
-        out.extend(head.iter().copied());
+    /// A resource of this kind.
+    fn open(kind: &[&str], label: Label) -> Self {
+        Self::start(format!("resource \"{}\" \"{}\"", kind.concat(), own_name(label)))
+    }
+
+    fn start(head: String) -> Self {
+        let mut out = head;
+        out.reserve(1024);
         out.push_str(" {");
         Self(out)
     }
@@ -133,7 +173,7 @@ impl Block {
     }
 
     /// An expression; never a text from outside.
-    fn raw(&mut self, name: &str, width: usize, expression: &'static str) {
+    fn raw(&mut self, name: &str, width: usize, expression: &str) {
         push_attribute(&mut self.0, 2, name, width, |out| out.push_str(expression));
     }
 

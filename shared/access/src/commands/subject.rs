@@ -205,6 +205,32 @@ pub(super) fn account(remedy: &Remedy) -> Option<&str> {
     }
 }
 
+/// The account of what is changed, where the record tells it.
+pub(super) fn owner(remedy: &Remedy) -> Option<&str> {
+    let target = &remedy.target;
+    let here = remedy.place.account_id.as_deref();
+    let account = match target.kind {
+        TargetKind::User | TargetKind::Role | TargetKind::LogRole | TargetKind::Group => Entity::of(remedy)?.account,
+        TargetKind::Topic
+        | TargetKind::Key
+        | TargetKind::EventDataStore
+        | TargetKind::Channel
+        | TargetKind::Dashboard
+        | TargetKind::Policy => {
+            let given = target.arn.as_deref().or(target.name.starts_with("arn:").then_some(target.name.as_str()));
+            given.map_or(here, |given| Arn::parse(given)?.account_id())
+        }
+        TargetKind::PermissionSet
+        | TargetKind::Account
+        | TargetKind::Organization
+        | TargetKind::Bucket
+        | TargetKind::LogGroup
+        | TargetKind::Trail
+        | TargetKind::VpcEndpoint => None,
+    };
+    account.filter(|account| is_account_id(account))
+}
+
 /// A target's ARN: given, or made from a legal name and a place that is wholly known.
 fn arn<'a>(
     target: &'a Target,

@@ -5,8 +5,9 @@
 //! policy of a bucket that has one.
 
 use super::{
+    Label,
     subject::{Entity, EntityKind},
-    text::{Notation, Tree, policy, texts},
+    text::{Notation, Tree, policy, push_text, texts},
 };
 use crate::policy_document::{PolicyDocument, Statement};
 
@@ -23,14 +24,14 @@ const OWNS_BUCKET_POLICY: &str = "\
 
 /// An inline policy of a user, a role or a group that exists.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-rolepolicy.html>
-pub(super) fn put_inline(entity: Entity, name: &str, document: &PolicyDocument) -> Option<String> {
+pub(super) fn put_inline(entity: Entity, name: &str, document: &PolicyDocument, label: Label) -> Option<String> {
     let (kind, name_key) = match entity.kind {
         EntityKind::User => ("AWS::IAM::UserPolicy", "UserName"),
         EntityKind::Role => ("AWS::IAM::RolePolicy", "RoleName"),
         EntityKind::Group => ("AWS::IAM::GroupPolicy", "GroupName"),
     };
     is_literal(&document.statements).then(|| {
-        template(NEEDS_IAM, "TrailpassPolicy", kind, |tree| {
+        template(NEEDS_IAM, "TrailpassPolicy", kind, label, |tree| {
             tree.key(name_key).text(entity.name);
             tree.key("PolicyName").text(name);
             policy(tree.key("PolicyDocument"), &document.statements);
@@ -45,9 +46,10 @@ pub(super) fn create_role(
     trust: &[&Statement],
     name: &str,
     permissions: &[&Statement],
+    label: Label,
 ) -> Option<String> {
     is_literal(trust.iter().chain(permissions).copied()).then(|| {
-        template(NEEDS_NAMED_IAM, "TrailpassRole", "AWS::IAM::Role", |tree| {
+        template(NEEDS_NAMED_IAM, "TrailpassRole", "AWS::IAM::Role", label, |tree| {
             tree.key("RoleName").text(role.name);
             policy(tree.key("AssumeRolePolicyDocument"), trust.iter().copied());
             if !permissions.is_empty() {
@@ -63,9 +65,9 @@ pub(super) fn create_role(
 }
 
 /// The policy of a bucket that has none yet.
-pub(super) fn bucket_policy(bucket: &str, document: &PolicyDocument) -> Option<String> {
+pub(super) fn bucket_policy(bucket: &str, document: &PolicyDocument, label: Label) -> Option<String> {
     is_literal(&document.statements).then(|| {
-        template(OWNS_BUCKET_POLICY, "TrailpassBucketPolicy", "AWS::S3::BucketPolicy", |tree| {
+        template(OWNS_BUCKET_POLICY, "TrailpassBucketPolicy", "AWS::S3::BucketPolicy", label, |tree| {
             tree.key("Bucket").text(bucket);
             policy(tree.key("PolicyDocument"), &document.statements);
         })
@@ -74,25 +76,38 @@ pub(super) fn bucket_policy(bucket: &str, document: &PolicyDocument) -> Option<S
 
 /// The role that an organization's trails need in the management account.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-servicelinkedrole.html>
-pub(super) fn service_linked_role() -> String {
-    template("", "CloudTrailServiceLinkedRole", "AWS::IAM::ServiceLinkedRole", |tree| {
+pub(super) fn service_linked_role(label: Label) -> String {
+    template("", "CloudTrailServiceLinkedRole", "AWS::IAM::ServiceLinkedRole", label, |tree| {
         tree.key("AWSServiceName").text("cloudtrail.amazonaws.com");
     })
 }
 
-/// A template of one resource. Nothing here but the properties comes from outside.
-fn template(comment: &'static str, id: &'static str, kind: &'static str, properties: impl FnOnce(&mut Tree)) -> String {
+/// A template of one resource. Nothing here but the account and the properties comes from outside.
+///
+/// A resource whose condition doesn't hold is not made, and a stack without any is refused.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/conditions-section-structure.html>
+fn template(
+    comment: &'static str,
+    id: &'static str,
+    kind: &'static str,
+    label: Label,
+    properties: impl FnOnce(&mut Tree),
+) -> String {
     let mut out = String::with_capacity(1536);
-    for part in [
-        comment,
-        "AWSTemplateFormatVersion: \"2010-09-09\"\nResources:\n  ",
-        id,
-        ":\n    Type: ",
-        kind,
-        "\n    Properties:",
-    ] {
+    out.push_str(comment);
+    out.push_str("AWSTemplateFormatVersion: \"2010-09-09\"\n");
+    if let Some(account) = label.account {
+        out.push_str("Conditions:\n  IsItsAccount:\n    Fn::Equals:\n      - Ref: AWS::AccountId\n      - ");
+        push_text(&mut out, Notation::Yaml, account);
+        out.push('\n');
+    }
+    for part in ["Resources:\n  ", id, label.suffix, ":\n    Type: ", kind] {
         out.push_str(part);
     }
+    if label.account.is_some() {
+        out.push_str("\n    Condition: IsItsAccount");
+    }
+    out.push_str("\n    Properties:");
     Tree::new(&mut out, Notation::Yaml, 2).map(properties);
     out.push('\n');
     out

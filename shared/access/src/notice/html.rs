@@ -15,11 +15,13 @@ use crate::{
     diagnosis::{Apply, Reach, Remedy, Response},
 };
 
-pub use desk::{Answering, Event, May, Standing};
-pub use index::{CaseRow, Doors, GrantRow, Overview, Row, index, overview};
+pub use desk::{Answering, Earlier, Event, May, Standing};
+pub use index::{CaseRow, Doors, GrantRow, Overview, Row, Stands, index, overview};
+pub use report::report;
 
 mod desk;
 mod index;
+mod report;
 
 /// Our own constant; the only text on a page that is not escaped.
 const STYLE: &str = include_str!("html/style.css");

@@ -53,6 +53,8 @@ pub struct Outcome<'a> {
     pub decision: Option<&'a Decision>,
     /// How far it has come.
     pub progress: Progress,
+    /// IAM is a picture: nothing in AWS is changed, whatever is said of it.
+    pub is_rehearsal: bool,
 }
 
 impl Progress {
@@ -159,11 +161,27 @@ impl Outcome<'_> {
         facts::headline(self.notice.diagnosis)
     }
 
+    /// Whether it is told of something that IAM would have been asked for.
+    fn is_rehearsed(&self) -> bool {
+        let is_change = match self.progress {
+            Progress::Waiting(_) | Progress::Lapsed | Progress::Rejected => false,
+            Progress::Approved | Progress::Given | Progress::Ended(_) | Progress::Overdue(..) => true,
+        };
+        self.is_rehearsal && is_change
+    }
+
     fn sentences(&self) -> String {
+        let rehearsed = self.is_rehearsed().then(|| "A rehearsal: nothing in AWS is changed.".to_owned());
         let decided = self.decision.map(|decision| outcome::sentence(self.notice, decision));
         // The news first: of what is too long the end is cut off.
-        let all: Vec<String> = self.progress.sentence().into_iter().chain(decided).collect();
+        let all: Vec<String> = rehearsed.into_iter().chain(self.progress.sentence()).chain(decided).collect();
         all.join(" ")
+    }
+
+    /// The label for screen readers, subjects and text messages.
+    fn label(&self) -> String {
+        let label = self.progress.label();
+        if self.is_rehearsed() { format!("REHEARSED, {label}") } else { label.to_owned() }
     }
 
     fn response(&self) -> Response {
@@ -173,8 +191,8 @@ impl Outcome<'_> {
     /// For a terminal, and for the body of an e-mail.
     pub fn text(&self, style: Style) -> String {
         let mut page = Page::new(style);
-        let label = self.progress.label();
-        page.headline(label, self.response(), shown(&format!("{}.", self.headline()), escape::SENTENCE));
+        let label = self.label();
+        page.headline(&label, self.response(), shown(&format!("{}.", self.headline()), escape::SENTENCE));
         page.item("Now", self.sentences());
         if let Some(case) = &self.notice.case {
             page.item("Case", shown(case.id, escape::SHORT).to_string());
@@ -189,7 +207,7 @@ impl Outcome<'_> {
 
     /// A few words as an answer below the case's message, where the whole would only repeat it.
     pub fn slack_reply(&self) -> Value {
-        let mut text = format!("{}: ", self.progress.label());
+        let mut text = format!("{}: ", self.label());
         escape::push_slack(&mut text, &self.headline(), 300);
         let blocks = vec![slack::title(self.progress.sign(), &self.headline()), slack::plain(&self.sentences())];
         slack::envelope(&text, blocks)
@@ -197,12 +215,13 @@ impl Outcome<'_> {
 
     /// As an SNS publication.
     pub fn publish(&self, format: TopicFormat) -> Publish {
-        let (headline, label) = (self.headline(), self.progress.label());
+        let (headline, label) = (self.headline(), self.label());
         let diagnosis = self.notice.diagnosis;
         let document = json!({
             "schema": SCHEMA,
             "case": self.notice.case.as_ref().map(|case| shown(case.id, escape::SHORT).to_string()),
             "progress": self.progress.word(),
+            "is_rehearsal": self.is_rehearsal,
             "account_id": diagnosis.account_id.as_deref().map(|id| shown(id, escape::SHORT).to_string()),
             "principal": diagnosis.principal.arn.as_deref().map(|arn| shown(arn, escape::ARN).to_string()),
             "action": diagnosis.action.as_deref().map(|action| shown(action, escape::NAME).to_string()),

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     CLOCK_SKEW, DECISION_LAPSES, End, Entitlement, Facts, Grant, Holder, HolderFile, Permission, REMEMBERED, Reason,
-    SETTLES, State, TRACED, decided, has_end, is_inline_name, is_own_policy, permission,
+    SETTLES, State, TRACED, decided, has_end, is_own_policy, permission,
 };
 use crate::grant::GrantMode;
 
 /// The longest pause between two tries. Seconds.
-const LONGEST_PAUSE: i64 = 3600;
+const LONGEST_PAUSE: i64 = 900;
 
 /// A user or a role as IAM shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,6 +58,9 @@ pub enum Step {
     Record(Grant),
     /// Make this change, look at IAM, then ask again.
     Apply(Change),
+    /// Make this change for another grant that shares the attachment and was given while this one was being taken back, and tell
+    /// [`given_again`] the answer: our removal may have come after it.
+    GiveAgain(Change),
     /// Nothing before this time, in seconds since 1970.
     Wait(i64),
     /// Nothing, ever.
@@ -97,15 +100,29 @@ pub fn step<'a>(
     now: i64,
 ) -> Step {
     let Some(grant) = grant else { return begin(facts, limits, entity, others, now) };
-    if grant.is_over() {
-        return Step::Done;
-    }
-    let in_state = |state: State| Step::Record(Grant { state, ..grant.afresh() });
-    let vouched = facts.decision.ok_or(Reason::NotDecided).and_then(|decision| {
+    let shared = match &grant.permission {
+        Permission::Attached { policy_arn } => Some(policy_arn),
+        Permission::Inline { .. } => None,
+    };
+    let shared = shared.filter(|_| others.any(|other| other.is_live(now) && other.shares_with(grant)));
+    let own = facts.decision.ok_or(Reason::NotDecided).and_then(|decision| {
         let begun = Grant::begun(decision, decided(decision)?);
         if begun.holder_id == grant.holder_id { Ok(begun) } else { Err(Reason::OtherHolder) }
     });
-    let vouched = match vouched {
+    if let State::Ended(end) = &grant.state {
+        // Held all the same, inside the time that was decided: somebody else wrote that note, or a change of ours reached IAM after it.
+        let is_held = |own: &Grant| {
+            now < own.not_after && entity.is_some_and(|it| it.id == own.holder_id && holds(it, &own.permission))
+        };
+        return match own {
+            Ok(own) if shared.is_none() && is_held(&own) => {
+                Step::Record(Grant { state: State::Taking(end.clone()), ..own })
+            }
+            Ok(_) | Err(_) => Step::Done,
+        };
+    }
+    let in_state = |state: State| Step::Record(Grant { state, ..grant.afresh() });
+    let vouched = match own {
         Ok(begun) if grant.is_as(&begun) => Some(begun),
         // Somebody wrote what is remembered. What the decision gave is what has to be taken back.
         Ok(begun) => {
@@ -125,11 +142,13 @@ pub fn step<'a>(
     let pause = Some(grant.retry_at).filter(|at| (now + 1..=now + LONGEST_PAUSE).contains(at));
     let absent_since = grant.absent_since.filter(|since| *since <= now + CLOCK_SKEW);
     let absent_from = |since| Step::Record(Grant { absent_since: since, ..grant.clone() });
+    // Where another grant holds the same, nothing is taken back, and nothing has to be.
+    let over = |end| if shared.is_some() { in_state(State::Ended(end)) } else { in_state(State::Taking(end)) };
     match (&grant.state, vouched) {
         (State::Giving, Some(_)) => {
             let entitled = permission(facts);
             if let Some(end) = end_of(facts, limits, grant, &entitled, entity, now) {
-                return in_state(State::Taking(end));
+                return over(end);
             }
             let (Some(entity), Ok(entitled)) = (entity, entitled) else {
                 return Step::Wait(grant.decided_at + DECISION_LAPSES);
@@ -143,7 +162,7 @@ pub fn step<'a>(
         }
         (State::Given, Some(_)) => {
             if let Some(end) = end_of(facts, limits, grant, &permission(facts), entity, now) {
-                return in_state(State::Taking(end));
+                return over(end);
             }
             match (entity.filter(|_| holds), absent_since) {
                 (Some(entity), _) if !holds_as_decided(entity, &grant.permission) => {
@@ -159,14 +178,19 @@ pub fn step<'a>(
             }
         }
         (State::Taking(end) | State::Taken(end), _) => {
-            let is_needed = others.any(|other| other.is_live(now) && other.shares_with(grant));
+            if let (Some(policy_arn), Some(_)) = (shared, entity) {
+                return match pause.filter(|_| grant.failures > 0) {
+                    Some(until) => Step::Wait(until),
+                    None => Step::GiveAgain(Change::Attach(grant.holder.clone(), policy_arn.clone())),
+                };
+            }
             let is_gone = match (holds, &grant.state, absent_since) {
                 (true, ..) => false,
                 (false, State::Taken(_), _) => true,
                 (false, _, since) => since.is_some_and(|since| now >= since + SETTLES),
             };
             match (absent_since, pause) {
-                _ if is_needed || is_gone => in_state(State::Ended(end.clone())),
+                _ if is_gone => in_state(State::Ended(end.clone())),
                 (Some(_), _) if holds => absent_from(None),
                 (None, _) if !holds => absent_from(Some(now)),
                 // What is done to this name now is done to somebody else.
@@ -207,55 +231,49 @@ fn begin<'a>(
     Step::Record(Grant { state, ..begun })
 }
 
-/// What hangs on a user or role under our names while nothing that is remembered accounts for it: a document was lost, or somebody
-/// put it there, or its removal is put off. Attached policies have no end of their own, so that nobody may hold one for ever.
+/// What hangs on one of those who hold a policy of ours, as `ListEntitiesForPolicy` names them by name and unique id, while nothing that
+/// is remembered accounts for it: a document was lost, or somebody attached it, or somebody keeps it from ending. Attached policies
+/// have no end of their own, so that nobody may hold one for ever. This also finds who has been renamed, and keeps policies and id. An
+/// inline policy can't be found in this way, and need not be: it ends by itself.
 ///
-/// `file`: what is remembered under the entity's id, read after the look, and after [`step`] has been asked about all that is in it:
-/// this believes of it what it says is given.
-pub fn orphans(holder: &Holder, entity: &Entity, file: &HolderFile) -> Vec<Change> {
-    let attached = entity.attached.iter().filter_map(|arn| orphaned_attachment(arn, holder, &entity.id, file));
-    let inline = entity.inline.keys().filter(|name| is_inline_name(name)).filter(|name| {
-        !is_accounted_for(
-            file,
-            holder,
-            &entity.id,
-            &|permission| matches!(permission, Permission::Inline { name: own, .. } if own == *name),
-        )
-    });
-    attached.chain(inline.map(|name| Change::Delete(holder.clone(), name.clone()))).collect()
-}
-
-/// The same for one of those who hold a policy of ours, as `ListEntitiesForPolicy` names them: by name and unique id. That also
-/// finds who has been renamed, and keeps policies and id. `file`: what is remembered under that id. An inline policy can't be
-/// found this way, and need not be: it ends by itself.
-pub fn orphaned_attachment(policy_arn: &str, holder: &Holder, id: &str, file: &HolderFile) -> Option<Change> {
-    let is_accounted_for = is_accounted_for(
-        file,
-        holder,
-        id,
-        &|permission| matches!(permission, Permission::Attached { policy_arn: own } if own == policy_arn),
-    );
-    let is_orphan = is_own_policy(policy_arn) && !is_accounted_for;
+/// `file`: what is remembered under that id, read after the list, and after [`step`] has been asked about all that is in it.
+/// `is_believed`: whether a note of it counts. Anybody who can write to the table can write one.
+pub fn orphaned_attachment(
+    policy_arn: &str,
+    holder: &Holder,
+    id: &str,
+    file: &HolderFile,
+    is_believed: impl Fn(&Grant) -> bool,
+) -> Option<Change> {
+    let is_it = |grant: &Grant| {
+        let permission = &grant.permission;
+        let is_same = matches!(permission, Permission::Attached { policy_arn: own } if own == policy_arn);
+        is_same && !grant.is_over() && grant.holder == *holder && grant.holder_id == id
+    };
+    let is_orphan = is_own_policy(policy_arn) && !file.grants.iter().any(|grant| is_it(grant) && is_believed(grant));
     is_orphan.then(|| Change::Detach(holder.clone(), policy_arn.to_owned()))
 }
 
-fn is_accounted_for(file: &HolderFile, holder: &Holder, id: &str, is_it: &dyn Fn(&Permission) -> bool) -> bool {
-    let is_theirs = |grant: &Grant| grant.end().is_none() && grant.holder == *holder && grant.holder_id == id;
-    file.grants.iter().any(|grant| is_theirs(grant) && is_it(&grant.permission))
+/// What to remember once IAM has answered [`Step::GiveAgain`]. The other grant is looked after by its own decision: what IAM will not
+/// have is found there.
+pub fn given_again(grant: &Grant, answer: &Result<(), Failure>, now: i64) -> Grant {
+    match (answer, &grant.state) {
+        (Err(Failure::Passing), _) => grant.put_off(now),
+        (_, State::Taking(end) | State::Taken(end)) => Grant { state: State::Ended(end.clone()), ..grant.afresh() },
+        (_, State::Giving | State::Given | State::Ended(_)) => grant.clone(),
+    }
 }
 
 /// What to remember once IAM has answered a change that [`step`] asked for. `grant`: what is remembered by then, read anew: another
 /// run may have been there in between.
 pub fn answered(grant: &Grant, change: &Change, answer: &Result<(), Failure>, now: i64) -> Grant {
     let in_state = |state: State| Grant { state, ..grant.afresh() };
-    let pause = (30_i64 << grant.failures.min(10)).min(LONGEST_PAUSE);
-    let later = || Grant { failures: grant.failures.saturating_add(1), retry_at: now + pause, ..grant.clone() };
     match (change, answer, &grant.state) {
         (Change::Attach(..) | Change::Put(..), answer, state) => match (answer, state) {
             (Ok(()), State::Giving) => in_state(State::Given),
             // It may have been made all the same, so it is taken back before it counts as refused.
             (Err(Failure::Lasting(why)), State::Giving) => in_state(State::Taking(End::Refused(why.clone()))),
-            (Err(Failure::Passing | Failure::Gone), State::Giving) => later(),
+            (Err(Failure::Passing | Failure::Gone), State::Giving) => grant.put_off(now),
             // It came too late: another run had taken it back already.
             (Ok(()) | Err(Failure::Passing | Failure::Lasting(_)), State::Taken(end) | State::Ended(end)) => {
                 in_state(State::Taking(end.clone()))
@@ -265,11 +283,25 @@ pub fn answered(grant: &Grant, change: &Change, answer: &Result<(), Failure>, no
             }
         },
         (Change::Detach(..) | Change::Delete(..), answer, State::Taking(end) | State::Taken(end)) => match answer {
-            Ok(()) | Err(Failure::Gone) => Grant { retry_at: now + pause, ..in_state(State::Taken(end.clone())) },
+            Ok(()) | Err(Failure::Gone) => {
+                Grant { retry_at: now + grant.pause(), ..in_state(State::Taken(end.clone())) }
+            }
             // What has to be taken back is never given up.
-            Err(Failure::Passing | Failure::Lasting(_)) => later(),
+            Err(Failure::Passing | Failure::Lasting(_)) => grant.put_off(now),
         },
         (Change::Detach(..) | Change::Delete(..), _, State::Giving | State::Given | State::Ended(_)) => grant.clone(),
+    }
+}
+
+impl Grant {
+    /// How long to wait after so many failures.
+    fn pause(&self) -> i64 {
+        (30_i64 << self.failures.min(10)).min(LONGEST_PAUSE)
+    }
+
+    /// After another failure.
+    fn put_off(&self, now: i64) -> Self {
+        Self { failures: self.failures.saturating_add(1), retry_at: now + self.pause(), ..self.clone() }
     }
 }
 

@@ -31,6 +31,11 @@ pub struct PrincipalFile {
 }
 
 impl PrincipalFile {
+    /// The last case that was opened for a call, as far as it is remembered.
+    pub fn latest_of_call(&self, call_id: &str) -> Option<&RecentCase> {
+        self.recent.iter().rev().find(|recent| recent.call_id == call_id)
+    }
+
     pub(super) fn in_hour(mut self, hour: i64) -> Self {
         if self.opened.hour != hour {
             self.opened = self.opened.in_hour(hour);
@@ -239,8 +244,7 @@ pub fn principal_key_of(case: &Case) -> String {
 /// forgotten the case for newer ones, that can't be told, and counts as no.
 pub fn is_latest_of_call(file: Option<&Found>, case: &Case) -> bool {
     let file = file.and_then(read::<PrincipalFile>).unwrap_or_default();
-    let latest = file.recent.iter().rev().find(|recent| recent.call_id == case.call_id);
-    latest.is_some_and(|recent| recent.id == case.id)
+    file.latest_of_call(&case.call_id).is_some_and(|recent| recent.id == case.id)
 }
 
 /// The cases that may be open for the entity behind a [`named_entity_key`].

@@ -167,7 +167,8 @@ pub fn storm_key(storm: &StormFile) -> String {
     storm_key_of(&storm.account_id, storm.opened_at.div_euclid(3600), storm.audience)
 }
 
-pub(super) fn storm_key_of(account_id: &str, hour: i64, audience: Audience) -> String {
+/// The key of the storm of an account, an hour since 1970 and an audience.
+pub fn storm_key_of(account_id: &str, hour: i64, audience: Audience) -> String {
     format!("STORM#{account_id}/{}/{hour}", audience.word())
 }
 

@@ -145,7 +145,13 @@ fn a_page_has_its_landmarks_and_says_everything() {
 fn the_list_is_newest_first_and_tells_an_empty_one_what_to_do() {
     let (first, second, third) = (mateo(Response::SuggestFix), mateo(Response::RaiseAlarm), mateo(Response::Ignore));
     fn row<'a>(id: &'a str, world: &'a World, last_seen: &'a str) -> html::Row<'a> {
-        html::Row::Case(html::CaseRow { id, diagnosis: &world.diagnosis, count: 1, last_seen, is_answered: false })
+        html::Row::Case(html::CaseRow {
+            id,
+            diagnosis: &world.diagnosis,
+            count: 1,
+            last_seen,
+            stands: html::Stands::Open,
+        })
     }
     let storm = Storm {
         account_id: "123456789012",

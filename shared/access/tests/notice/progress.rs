@@ -37,7 +37,12 @@ fn check(world: &World, strings: &[String]) {
     let (notice, decision) = (world.in_case(), decision(world, strings));
     for progress in all(strings) {
         let is_undecided = matches!(progress, Progress::Waiting(_) | Progress::Lapsed);
-        let outcome = Outcome { notice: &notice, decision: Some(&decision).filter(|_| !is_undecided), progress };
+        let outcome = Outcome {
+            notice: &notice,
+            decision: Some(&decision).filter(|_| !is_undecided),
+            progress,
+            is_rehearsal: false,
+        };
         check_slack(&outcome.slack());
         check_slack(&outcome.slack_reply());
         assert!(!outcome.slack().to_string().contains(r#""type":"actions""#), "nothing is left to click");
@@ -53,7 +58,7 @@ fn what_people_are_told() {
     let world = mateo(Response::RequestApproval);
     let (notice, decision) = (world.in_case(), decision(&world, &["Saanvi".to_owned()]));
     let told = |progress| {
-        let outcome = Outcome { notice: &notice, decision: Some(&decision), progress };
+        let outcome = Outcome { notice: &notice, decision: Some(&decision), progress, is_rehearsal: false };
         let publication = outcome.publish(TopicFormat::Email);
         (outcome.text(Style::Plain).split_whitespace().collect::<Vec<_>>().join(" "), publication)
     };

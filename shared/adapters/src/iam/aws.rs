@@ -226,8 +226,14 @@ where
     SdkError<E, HttpResponse>: RequestId,
 {
     match answer {
-        Ok(output) => Changed { result: Ok(()), request_id: output.request_id().map(str::to_owned) },
-        Err(error) => Changed { request_id: error.request_id().map(str::to_owned), result: Err(refusal(&error)) },
+        Ok(output) => {
+            Changed { result: Ok(()), request_id: output.request_id().map(str::to_owned), is_rehearsed: false }
+        }
+        Err(error) => Changed {
+            request_id: error.request_id().map(str::to_owned),
+            result: Err(refusal(&error)),
+            is_rehearsed: false,
+        },
     }
 }
 

@@ -88,7 +88,11 @@ impl LocalIam {
         | Change::Put(holder, ..)
         | Change::Delete(holder, _)) = change;
         let Some(entity) = entities.get_mut(holder) else {
-            return Changed { result: Err(Refusal::Gone("NoSuchEntity".to_owned())), request_id: None };
+            return Changed {
+                result: Err(Refusal::Gone("NoSuchEntity".to_owned())),
+                request_id: None,
+                is_rehearsed: true,
+            };
         };
         match change {
             Change::Attach(_, arn) => drop(entity.attached.insert(arn.clone())),
@@ -98,7 +102,7 @@ impl LocalIam {
         }
         let result = self.keep(&entities).map_err(|why| Refusal::Passing(why.to_string()));
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change.clone());
-        Changed { result, request_id: None }
+        Changed { result, request_id: None, is_rehearsed: true }
     }
 
     pub(super) fn holders_of(&self, policy_arn: &str) -> Holders {

@@ -14,6 +14,10 @@
 //! What can't be told: our single write landed, its answer was lost, and somebody else wrote over it before the second try. That is
 //! reported as a conflict; who can't bear it puts something into the body by which it sees its own work again.
 //!
+//! **What isn't ours.** Whoever can write to the table can write an item that is no document: without a body, or with a version that
+//! is no number. It is read as an empty document of version zero, so that it is nonsense to whoever parses it and stops nobody
+//! from reading the rest; and it can be written over, if its version is by then what it was when it was read.
+//!
 //! The role needs `dynamodb:BatchGetItem` and `dynamodb:PutItem` on the table (a transaction of puts asks for nothing else).
 
 use super::{Committed, Document, Store, StoreError, Write, check, check_key};
@@ -29,30 +33,43 @@ use aws_sdk_dynamodb::types::{
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
+use tracing::warn;
 
 type Item = HashMap<String, AttributeValue>;
 
 /// Keys in one BatchGetItem, [DynamoDB's limit](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
 const KEYS_AT_ONCE: usize = 100;
 
+/// The version of what nobody of ours has written.
+const UNREADABLE: u64 = 0;
+
+/// How many of these are remembered. Who wants to write over one that is forgotten reads it again.
+const REMEMBERED: usize = 1_000;
+
+/// The largest version that is believed: nobody writes one document as often.
+const LARGEST: u64 = u64::MAX >> 1;
+
 /// A table. Nothing is connected, and no credentials are looked for, before the first call.
 #[derive(Debug)]
 pub struct DynamoStore {
     table: String,
     client: OnceCell<Client>,
+    /// In the place of a version what stood there, by key; `None`: nothing.
+    unreadable: Mutex<HashMap<String, Option<AttributeValue>>>,
 }
 
 impl DynamoStore {
     /// The table of this name (or ARN) with the environment's configuration.
     pub fn new(table: impl Into<String>) -> Self {
-        Self { table: table.into(), client: OnceCell::new() }
+        Self { table: table.into(), client: OnceCell::new(), unreadable: Mutex::default() }
     }
 
     /// The same with a configuration made by hand.
     pub fn with_config(table: impl Into<String>, config: &SdkConfig) -> Self {
-        Self { table: table.into(), client: OnceCell::new_with(Some(Client::new(config))) }
+        Self { client: OnceCell::new_with(Some(Client::new(config))), ..Self::new(table) }
     }
 
     async fn client(&self) -> &Client {
@@ -76,7 +93,14 @@ impl DynamoStore {
             let items = answer.responses.into_iter().flat_map(HashMap::into_values).flatten();
             let before = found.len();
             for item in items {
-                let document = document(item)?;
+                let Some((document, stood)) = document(item) else { continue };
+                if document.version == UNREADABLE {
+                    let mut unreadable = self.lock();
+                    if unreadable.len() >= REMEMBERED {
+                        unreadable.clear();
+                    }
+                    unreadable.insert(document.key.clone(), stood);
+                }
                 found.insert(document.key.clone(), document);
             }
             let left = answer.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
@@ -93,8 +117,29 @@ impl DynamoStore {
         Ok(())
     }
 
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Option<AttributeValue>>> {
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn condition(&self, write: &Write) -> Condition {
+        let number = |version: u64| Some(AttributeValue::N(version.to_string()));
+        let version = match write.expected {
+            None => return Condition::new("attribute_not_exists(#k)", &[("#k", "pk")], None),
+            Some(UNREADABLE) => self.lock().get(&write.key).cloned().unwrap_or_else(|| number(UNREADABLE)),
+            Some(version) => number(version),
+        };
+        match version {
+            Some(version) => Condition::new("#v = :v", &[("#v", "version")], Some(version)),
+            None => Condition::new(
+                "attribute_exists(#k) AND attribute_not_exists(#v)",
+                &[("#k", "pk"), ("#v", "version")],
+                None,
+            ),
+        }
+    }
+
     async fn put(&self, write: &Write, token: &str) -> Result<Outcome, StoreError> {
-        let condition = Condition::of(write);
+        let condition = self.condition(write);
         let result = self
             .client()
             .await
@@ -120,7 +165,7 @@ impl DynamoStore {
     async fn transact(&self, writes: &[Write], token: &str) -> Result<Outcome, StoreError> {
         let mut puts = Vec::with_capacity(writes.len());
         for write in writes {
-            let condition = Condition::of(write);
+            let condition = self.condition(write);
             let put = Put::builder()
                 .table_name(&self.table)
                 .set_item(Some(item(write, token)?))
@@ -215,16 +260,10 @@ struct Condition {
 }
 
 impl Condition {
-    fn of(write: &Write) -> Self {
-        let named = |short: &str, name: &str| HashMap::from([(short.to_owned(), name.to_owned())]);
-        match write.expected {
-            None => Self { expression: "attribute_not_exists(#k)", names: named("#k", "pk"), values: None },
-            Some(version) => Self {
-                expression: "#v = :v",
-                names: named("#v", "version"),
-                values: Some(Item::from([(":v".to_owned(), AttributeValue::N(version.to_string()))])),
-            },
-        }
+    /// With `:v` for a value.
+    fn new(expression: &'static str, names: &[(&str, &str)], value: Option<AttributeValue>) -> Self {
+        let names = names.iter().map(|(short, name)| (short.to_string(), name.to_string())).collect();
+        Self { expression, names, values: value.map(|value| Item::from([(":v".to_owned(), value)])) }
     }
 }
 
@@ -241,22 +280,20 @@ fn item(write: &Write, token: &str) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-fn document(mut item: Item) -> Result<Document, StoreError> {
-    let Some(AttributeValue::S(key)) = item.remove("pk") else {
-        return Err(StoreError::Corrupt("an item without a key".to_owned()));
-    };
-    let corrupt = |what: &str| StoreError::Corrupt(format!("{key}: {what}"));
-    let version = match item.remove("version") {
-        Some(AttributeValue::N(number)) => number.parse().map_err(|_| corrupt("its version is no whole number"))?,
-        _ => return Err(corrupt("no version")),
-    };
-    let Some(AttributeValue::S(body)) = item.remove("body") else { return Err(corrupt("no body")) };
-    let expires = match item.remove("expires") {
-        None => None,
-        Some(AttributeValue::N(number)) => Some(number.parse().map_err(|_| corrupt("its end is no whole number"))?),
-        Some(_) => return Err(corrupt("its end is no number")),
-    };
-    Ok(Document { key, version, body, expires })
+/// A document, and what stands in the place of its version.
+fn document(mut item: Item) -> Option<(Document, Option<AttributeValue>)> {
+    let Some(AttributeValue::S(key)) = item.remove("pk") else { return None };
+    let stood = item.remove("version");
+    let number = |value: &AttributeValue| value.as_n().ok()?.parse::<u64>().ok();
+    let version = stood.as_ref().and_then(number).filter(|version| (1..=LARGEST).contains(version));
+    let body = item.remove("body").and_then(|body| body.as_s().ok().cloned());
+    if version.is_none() || body.is_none() {
+        warn!(key, "the table holds something that nobody of ours has written");
+    }
+    // Only the table itself goes by when a document may be deleted.
+    let expires = item.remove("expires").and_then(|expires| expires.as_n().ok()?.parse().ok());
+    let document = Document { key, version: version.unwrap_or(UNREADABLE), body: body.unwrap_or_default(), expires };
+    Some((document, stood))
 }
 
 fn asked_for(keys: Vec<Item>) -> Result<KeysAndAttributes, StoreError> {

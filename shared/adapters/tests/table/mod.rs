@@ -11,7 +11,9 @@ use adapters::store::dynamodb::DynamoStore;
 use adapters::store::{Committed, Document, Store, StoreError, Write};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -145,17 +147,41 @@ async fn our_own_denial_is_told_apart() {
 }
 
 #[tokio::test]
-async fn an_item_that_is_none_of_ours_is_said() {
-    for item in [
-        json!({"pk": {"S": "a"}}),
-        json!({"pk": {"S": "a"}, "version": {"S": "1"}, "body": {"S": ""}}),
-        json!({"pk": {"S": "a"}, "version": {"N": "-1"}, "body": {"S": ""}}),
-        json!({"pk": {"S": "a"}, "version": {"N": "1"}, "body": {"M": {}}}),
-        json!({"pk": {"S": "a"}, "version": {"N": "1"}, "body": {"S": ""}, "expires": {"S": "x"}}),
-        json!({"version": {"N": "1"}}),
-    ] {
-        let (_stub, store) = played([ok(json!({"Responses": {TABLE: [item]}, "UnprocessedKeys": {}}))]).await;
-        assert!(matches!(store.read(&["a".to_owned()]).await, Err(StoreError::Corrupt(_))));
+async fn an_item_that_is_none_of_ours_hides_no_other_and_is_written_over() {
+    let moto = Moto::start();
+    let config = moto.config().await;
+    let (store, client) = (table(&config).await, Client::new(&config));
+    assert_eq!(commit(&store, &[new("good", "1")]).await, Committed::Yes);
+    let number = |digits: &str| AttributeValue::N(digits.to_owned());
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let put = async |key: &str, attributes: &[(&str, AttributeValue)]| {
+        let item = attributes.iter().map(|(name, value)| (name.to_string(), value.clone()));
+        let item = item.chain([("pk".to_owned(), text(key))]).collect();
+        client.put_item().table_name(TABLE).set_item(Some(item)).send().await.expect("anything can be put");
+    };
+    type Attributes<'a> = &'a [(&'a str, AttributeValue)];
+    let written: [(&str, u64, Attributes<'_>); 8] = [
+        ("nothing", 0, &[]),
+        ("no body", 3, &[("version", number("3"))]),
+        ("body of another kind", 1, &[("version", number("1")), ("body", AttributeValue::Bool(true))]),
+        ("text for a version", 0, &[("version", text("1")), ("body", text("x"))]),
+        ("half a version", 0, &[("version", number("1.5")), ("body", text("x"))]),
+        ("a version below all", 0, &[("version", number("-1")), ("body", text("x"))]),
+        ("a version that can't be counted on", 0, &[("version", number("18446744073709551615")), ("body", text("x"))]),
+        ("no time for an end", 1, &[("version", number("1")), ("body", text("x")), ("expires", text("never"))]),
+    ];
+    for (key, version, attributes) in written {
+        put(key, attributes).await;
+        let found = store.read(&["good".to_owned(), key.to_owned()]).await.expect("it can be read");
+        assert_eq!(found[0], document("good", 1, "1"));
+        assert_eq!((found[1].version, found[1].expires), (version, None), "{key}");
+        let over = Write { expected: Some(version), ..new(key, "ours") };
+        // Somebody else comes between.
+        put(key, &[("version", number("7"))]).await;
+        assert_eq!(commit(&store, std::slice::from_ref(&over)).await, Committed::Conflict, "{key}");
+        put(key, attributes).await;
+        assert_eq!(commit(&store, &[over, new(&format!("{key}, beside"), "")]).await, Committed::Yes, "{key}");
+        assert_eq!(get(&store, key).await, Some(document(key, version + 1, "ours")));
     }
 }
 

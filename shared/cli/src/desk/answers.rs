@@ -35,12 +35,19 @@ struct Answerable {
     call: Call,
     diagnosed: Diagnosed,
     offers: Vec<Remedy>,
+    /// The same call was refused for another reason since: it can be rejected only. The newer case, where it is known.
+    overtaken: Option<Option<String>>,
 }
 
 /// `trailpass approve`.
 pub async fn approve(arguments: &Approve) -> Result<ExitCode, Failure> {
     let source = Source::open(&arguments.answering.place).await?;
     let found = answerable(&source, &arguments.case).await?;
+    if let Some(newer) = &found.overtaken {
+        let newer = newer.as_ref().map_or_else(String::new, |id| format!(": answer {}", visible(id)));
+        let why = "the same call was refused for another reason since";
+        return Err(Failure::Failed(format!("{}: {why}{newer}", found.subject)));
+    }
     let remedy = chosen(&found.offers, &arguments.remedy)?;
     let hash = remedy.hash.clone().ok_or_else(|| Failure::Failed(Refusal::NothingToApprove.because()))?;
     show(&offer(&found.notice(&source), remedy, arguments.minutes, output::style()))?;
@@ -146,8 +153,9 @@ async fn answerable(source: &Source, named: &args::Case) -> Result<Answerable, F
     let file = source.read(std::slice::from_ref(&subject)).await?.into_iter().next();
     let state = file.map_or(State::Closed, |file| file.state(source.setting(), source.now()));
     let by = state.by().map(visible).unwrap_or_default();
+    let overtaken = if let State::Overtaken(newer) = &state { Some(newer.clone()) } else { None };
     match state {
-        State::Open => {}
+        State::Open | State::Overtaken(_) => {}
         State::ByHand => return refused(Refusal::NothingToApprove.because()),
         State::Lapsed => return refused(Refusal::Lapsed.because()),
         State::Closed => return refused(Refusal::Closed.because()),
@@ -157,7 +165,7 @@ async fn answerable(source: &Source, named: &args::Case) -> Result<Answerable, F
     }
     let diagnosed = case.diagnosed(source.setting());
     let offers = offers(&case, &diagnosed);
-    Ok(Answerable { call: diagnosed.call(), case, subject, diagnosed, offers })
+    Ok(Answerable { call: diagnosed.call(), case, subject, diagnosed, offers, overtaken })
 }
 
 /// The remedy of this number, counted from one, or whose hash begins like this.

@@ -10,8 +10,9 @@ use access::{
     diagnosis::Diagnosis,
     notice::{
         Notice,
-        html::{self, CaseRow, Doors, Overview, Row},
+        html::{self, CaseRow, Doors, Overview, Row, Stands},
     },
+    triage::StormFile,
 };
 use axum::{
     Router,
@@ -26,7 +27,7 @@ use tokio::net::TcpListener;
 use super::show;
 use crate::{
     args,
-    files::{CaseFile, Subject},
+    files::{self, CaseFile, Subject},
     local::Running,
     serve::{connection, door, ended},
     source::{Failure, Source},
@@ -49,6 +50,10 @@ struct Console {
 pub async fn console(arguments: &args::Console) -> Result<ExitCode, Failure> {
     let source = Source::open(&arguments.place).await?;
     if let Some(address) = source.own_pages() {
+        // After a kill the file leads to nobody.
+        if let Err(why) = source.authority().await.approvers {
+            return Err(Failure::Failed(crate::output::visible(&why)));
+        }
         show(&format!("{address}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -62,7 +67,7 @@ pub async fn console(arguments: &args::Console) -> Result<ExitCode, Failure> {
         }
         Err(why) => return Err(Failure::Failed(format!("nobody can answer: {}", crate::output::visible(why)))),
     };
-    let running = Running::new(address, 0, "", name).map_err(failed)?;
+    let running = Running::new(address, 0, "", name, source.setting().guardrails.clone()).map_err(failed)?;
     let Running { address, token, .. } = &running;
     show(&format!("http://{address}/with/{token}/\n"))?;
     eprintln!("Whoever has this address can answer with your credentials. Ctrl-C ends.");
@@ -87,7 +92,7 @@ async fn served(mut listener: TcpListener, console: Arc<Console>) -> Infallible 
 }
 
 async fn guard(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
-    let response = match door::check(request.headers(), &console.running.address) {
+    let response = match door::check(request.method(), request.headers(), &console.running.address) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
@@ -136,17 +141,20 @@ impl Console {
         let opened = source.opened(DAY, now).await?;
         let files = source.read(&opened.subjects).await?;
         let given = source.read(&source.given(Some(DAY), now).await?).await?;
-        let answered = view::answered(&files);
+        let stands = view::stands(&files, source.setting(), now);
         // One row a case, whichever of its openings are listed.
         let mut cases: Vec<&Case> = files.iter().filter_map(|file: &CaseFile| file.case.as_ref()).collect();
         cases.sort_by(|a, b| a.id.cmp(&b.id));
         cases.dedup_by(|a, b| a.id == b.id);
         let diagnoses: Vec<Diagnosis> = cases.iter().map(|case| case.diagnosed(source.setting()).diagnosis).collect();
         let rows = cases.iter().zip(&diagnoses).map(|(case, diagnosis)| {
-            let is_answered = answered.contains(&case.id);
-            Row::Case(CaseRow { id: &case.id, diagnosis, count: case.count, last_seen: &case.last_seen, is_answered })
+            let stands = stands.get(&case.id).copied().unwrap_or(Stands::Open);
+            Row::Case(CaseRow { id: &case.id, diagnosis, count: case.count, last_seen: &case.last_seen, stands })
         });
-        let rows: Vec<_> = rows.collect();
+        let storms = source.storms(&files, DAY, now).await?;
+        let began: Vec<_> = storms.iter().map(StormFile::began).collect();
+        let storms: Vec<_> = storms.iter().zip(&began).map(|(storm, began)| storm.storm(began)).collect();
+        let rows: Vec<_> = rows.chain(storms.iter().map(Row::Storm)).collect();
         let times = cases.iter().zip(&diagnoses).map(|(case, diagnosis)| (case.opened_at, diagnosis.response));
         let (grants, answers, hours) = (view::grants(&given, now), view::answers(&given), view::hours(times, now));
         let overview =
@@ -165,12 +173,12 @@ impl Console {
     async fn case_page(&self, id: &str, reply: Option<(&str, bool)>) -> Result<Option<String>, Failure> {
         let source = &self.source;
         let Some(case) = source.case(id).await? else { return Ok(None) };
-        let subject = Subject { case_id: case.id.clone(), opening: case.opening };
-        let file = source.read(&[subject]).await?.into_iter().next();
+        let files = source.read(&files::openings(&case)).await?;
         let diagnosed = case.diagnosed(source.setting());
         let authority = source.authority().await;
-        let view = file
-            .map(|file| View::of(&file, &case, &diagnosed, &authority, source.channel(), source.now()))
+        let view = files
+            .split_last()
+            .map(|(file, before)| View::of(file, before, &case, &diagnosed, &authority, source.channel(), source.now()))
             .unwrap_or_default();
         let notice = Notice {
             diagnosis: &diagnosed.diagnosis,

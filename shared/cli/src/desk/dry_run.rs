@@ -11,10 +11,11 @@ use access::{
 };
 use decide::authority::Authority;
 
-use super::{show, table::table, width};
+use super::show;
 use crate::{
-    output::visible,
+    output::{self, visible},
     source::{Failure, Source},
+    table::table,
 };
 
 /// Of an approval.
@@ -58,7 +59,7 @@ async fn said(
         vec![visible(&approver.name), word.to_owned(), visible(&verdict.because.join("; "))]
     };
     let rows: Vec<_> = approvers.iter().map(row).collect();
-    let lines = table(&["WHO", "COULD", "BECAUSE"], &rows, width());
+    let lines = table(&["WHO", "COULD", "BECAUSE"], &rows, output::width());
     show(&format!("\n{}\n\n", lines.join("\n")))?;
     let (name, you) = source.myself(approvers).await?;
     let (could, line) = match you {

@@ -3,22 +3,28 @@
 use std::process::ExitCode;
 
 use access::{
+    case::Audience,
     decision::{Answer, Decision},
     diagnosis::Response,
     notice::{progress::because, text::Style},
     reconcile::{Grant, Holder, Permission, State as GrantState},
     standing::span,
+    triage::{StormFile, storm_key},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{cell, show, table::table, time, width};
+use super::{cell, show, time};
 use crate::{
     args::{Cases, Grants, Shape},
     files::CaseFile,
     output::{self, visible},
     source::{Failure, Source},
+    table::{fitted, table},
 };
+
+/// Columns in which all of a case fits on one line.
+const WIDE: usize = 120;
 
 /// `trailpass cases`.
 pub async fn cases(arguments: &Cases) -> Result<ExitCode, Failure> {
@@ -26,23 +32,55 @@ pub async fn cases(arguments: &Cases) -> Result<ExitCode, Failure> {
     let (now, listing) = (source.now(), arguments.listing);
     let opened = source.opened(listing.hours, now).await?;
     let files = source.read(&opened.subjects).await?;
+    let storms = source.storms(&files, listing.hours, now).await?;
     match listing.format {
         Shape::Json => {
             for file in &files {
                 show(&line(&case_object(&source, file, now))?)?;
             }
+            for storm in &storms {
+                show(&line(&storm_object(storm))?)?;
+            }
         }
         Shape::Text if files.is_empty() => show(&format!("No case in the last {} h.\n", listing.hours))?,
         Shape::Text => {
             let rows: Vec<_> = files.iter().map(|file| case_row(&source, file, now)).collect();
-            let lines = table(&["CASE", "OPENED", "RESPONSE", "RISK", "STATE", "WHO", "WHAT"], &rows, width());
+            let lines = match output::width().filter(|width| *width < WIDE) {
+                // Half a word helps nobody: who and what stand below.
+                Some(width) => {
+                    let (short, long): (Vec<_>, Vec<_>) =
+                        rows.into_iter().map(|mut row| (row.drain(..5).collect::<Vec<_>>(), row.join(": "))).unzip();
+                    let lines = table(&["CASE", "OPENED", "RESPONSE", "RISK", "STATE"], &short, Some(width));
+                    let below = std::iter::once(String::new()).chain(long);
+                    let paired = lines.into_iter().zip(below);
+                    paired
+                        .flat_map(|(line, below)| [line, fitted(&format!("    {below}"), width)])
+                        .filter(|line| !line.trim().is_empty())
+                        .collect()
+                }
+                None => table(&["CASE", "OPENED", "RESPONSE", "RISK", "STATE", "WHO", "WHAT"], &rows, output::width()),
+            };
             show(&(lines.join("\n") + "\n"))?;
         }
     }
     if opened.more > 0 {
         output::say(format_args!("{} more cases are not listed: look back fewer hours", opened.more));
     }
+    for storm in storms.iter().filter(|_| listing.format == Shape::Text) {
+        let began = storm.began();
+        output::say(format_args!(
+            "{}. Since {began}. Nothing of it is listed.",
+            visible(&storm.storm(&began).headline())
+        ));
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn storm_object(storm: &StormFile) -> Value {
+    json!({
+        "schema": "trailpass.storm/1", "storm": storm_key(storm), "account_id": storm.account_id, "is_alarm": storm.audience == Audience::Alarms,
+        "held": storm.held, "since": storm.began(), "principals": storm.principals, "actions": storm.actions, "calls": storm.calls,
+    })
 }
 
 fn case_row(source: &Source, file: &CaseFile, now: i64) -> Vec<String> {
@@ -82,7 +120,7 @@ fn case_object(source: &Source, file: &CaseFile, now: i64) -> Value {
         "state": state.word(), "by": state.by(), "overdue": file.is_overdue(now),
         "opened_at": current.map(|case| case.opened_at), "count": current.map(|case| case.count),
         "first_seen": current.map(|case| &case.first_seen), "last_seen": current.map(|case| &case.last_seen),
-        "diagnosis": case.map(|case| &case.diagnosis), "decision": file.decision, "revocation": file.revocation,
+        "diagnosis": current.map(|case| &case.diagnosis), "decision": file.decision, "revocation": file.revocation,
         "answers": file.answers, "grant": file.grant, "history": file.history,
     })
 }
@@ -105,7 +143,7 @@ pub async fn grants(arguments: &Grants) -> Result<ExitCode, Failure> {
         Shape::Text if files.is_empty() => show("Nothing is given.\n")?,
         Shape::Text => {
             let rows: Vec<_> = files.iter().map(|file| grant_row(file, now)).collect();
-            let lines = table(&["CASE", "LEFT", "HOLDER", "WHAT", "STATE", "BY", "UNTIL"], &rows, width());
+            let lines = table(&["CASE", "LEFT", "HOLDER", "WHAT", "STATE", "BY", "UNTIL"], &rows, output::width());
             let is_loud = |at: usize| at > 0 && files.get(at - 1).is_some_and(|file| file.is_overdue(now));
             let lines: Vec<String> = lines.into_iter().enumerate().map(|(at, text)| loud(text, is_loud(at))).collect();
             show(&(lines.join("\n") + "\n"))?;

@@ -9,33 +9,36 @@ use std::{
 };
 
 use adapters::iam::Iam;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::Machine;
 use crate::output;
 
-/// How often it is looked whether something is over.
+/// How often it is looked whether something is over. A picture costs nothing; IAM is asked, and counts the calls.
 const EVERY: Duration = Duration::from_secs(2);
+const EVERY_IN_AWS: Duration = Duration::from_secs(60);
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Looks after grants for as long as the machine runs.
 pub async fn look_after(machine: &Arc<Machine>) {
-    // What came before this run is the sweep's: the list of what is unfinished, and the decisions of the last two hours.
+    // What came before this run is the sweep's: the list of what is unfinished, and the decisions whose time may not be over.
     let mut seen = machine.store.changes(0).ok().and_then(|all| all.last().map(|(number, _)| *number)).unwrap_or(0);
-    machine.sweep().await;
+    let every = if machine.is_rehearsal() { EVERY } else { EVERY_IN_AWS };
+    let mut next = Instant::now();
     loop {
-        // Woken, or not: a store that can't be read now is read the next time.
-        let _ = timeout(EVERY, machine.wake.notified()).await;
-        let changes = machine.store.changes(seen).unwrap_or_default();
-        let Some((last, _)) = changes.last() else {
+        // However much is written in the meantime: what is over ends by this alone.
+        if Instant::now() >= next {
             machine.sweep().await;
-            continue;
-        };
+            next = Instant::now() + every;
+        }
+        // Woken, or not: a store that can't be read now is read the next time.
+        let _ = timeout_at(next, machine.wake.notified()).await;
+        let changes = machine.store.changes(seen).unwrap_or_default();
+        let Some((last, _)) = changes.last() else { continue };
         seen = *last;
-        let keys: Vec<&str> = changes.iter().map(|(_, found)| found.key.as_str()).collect();
-        let decided: Vec<Option<&str>> =
-            keys.into_iter().filter(|key| key.starts_with("DECISION#")).map(Some).collect();
+        let keys = changes.iter().map(|(_, found)| found.key.as_str());
+        let decided: Vec<Option<&str>> = keys.filter(|key| key.starts_with("DECISION#")).map(Some).collect();
         machine.reconcile.decided(&decided, SystemTime::now() + PATIENCE).await;
         machine.show_changes();
     }

@@ -12,7 +12,7 @@ use access::{
     diagnosis::Response as Respond,
     notice::{
         Notice, Together,
-        html::{self, CaseRow, Doors, Overview, Row},
+        html::{self, CaseRow, Doors, Overview, Row, Stands},
     },
     triage::{PrincipalFile, StormFile, principal_key},
 };
@@ -65,7 +65,7 @@ pub async fn serve(mut listener: TcpListener, machine: Arc<Machine>) -> Infallib
 /// Lets only this machine in, and puts on every answer what browsers are to do with it.
 async fn guard(State(machine): State<Arc<Machine>>, request: Request, next: Next) -> Response {
     let has_forms = request.uri().path().starts_with("/with/");
-    let response = match door::check(request.headers(), &machine.running.address) {
+    let response = match door::check(request.method(), request.headers(), &machine.running.address) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
@@ -118,16 +118,16 @@ async fn listed(machine: &Machine, can_answer: bool) -> Response {
     let asked = cases.iter().zip(&diagnosed).filter(|(_, its)| its.diagnosis.response == Respond::RequestApproval);
     let asked: Vec<Subject> =
         asked.map(|(case, _)| Subject { case_id: case.id.clone(), opening: case.opening }).take(files::MOST).collect();
-    let answered = match files::read(&machine.store, &asked).await {
-        Ok(files) => view::answered(&files),
+    let stands = match files::read(&machine.store, &asked).await {
+        Ok(files) => view::stands(&files, setting, now),
         Err(why) => return unavailable(&why.to_string()),
     };
     let began: Vec<_> = storms.iter().map(StormFile::began).collect();
     let storms: Vec<_> = storms.iter().zip(&began).map(|(storm, began)| storm.storm(began)).collect();
     let rows = cases.iter().zip(&diagnosed).map(|(case, diagnosed)| {
         let diagnosis = &diagnosed.diagnosis;
-        let is_answered = answered.contains(&case.id);
-        Row::Case(CaseRow { id: &case.id, diagnosis, count: case.count, last_seen: &case.last_seen, is_answered })
+        let stands = stands.get(&case.id).copied().unwrap_or(Stands::Open);
+        Row::Case(CaseRow { id: &case.id, diagnosis, count: case.count, last_seen: &case.last_seen, stands })
     });
     let rows: Vec<_> = rows.chain(storms.iter().map(Row::Storm)).collect();
     let given = match files::given(&machine.store, Some(DAY), now).await {
@@ -195,16 +195,16 @@ async fn shown(machine: &Machine, id: &str, can_answer: bool, reply: Option<(&st
         Ok(None) => return (StatusCode::NOT_FOUND, "there is no such case\n").into_response(),
         Err(why) => return unavailable(&why.to_string()),
     };
-    let subject = Subject { case_id: case.id.clone(), opening: case.opening };
-    let file = match files::read(&machine.store, &[subject]).await {
-        Ok(files) => files.into_iter().next(),
+    let files = match files::read(&machine.store, &files::openings(&case)).await {
+        Ok(files) => files,
         Err(why) => return unavailable(&why.to_string()),
     };
     let setting = &machine.triage.setting;
     let diagnosed = case.diagnosed(setting);
     let (authority, _) = machine.decide.authority.now().await;
-    let view = file
-        .map(|file| View::of(&file, &case, &diagnosed, &authority, Channel::Local, machine.now()))
+    let view = files
+        .split_last()
+        .map(|(file, before)| View::of(file, before, &case, &diagnosed, &authority, Channel::Local, machine.now()))
         .unwrap_or_default();
     let approver = can_answer.then_some(machine.running.approver.as_str());
     let together = together(machine, &case, &diagnosed).await;

@@ -4,7 +4,7 @@
 
 use std::{path::Path, time::Duration};
 
-use access::{answer::aws::Wish, diagnose::Setting, guardrails::Guardrails};
+use access::{answer::aws::Wish, diagnose::Setting};
 use adapters::store::{Committed, Document, Store, StoreError, Write};
 use decide::{answer::Reply, authority::Authority};
 use http_body_util::{BodyExt, Full, Limited};
@@ -44,7 +44,8 @@ impl Local {
                 ))
             })?;
         let mode = running.grant_mode.parse().map_err(Failure::Failed)?;
-        Ok(Self { running, setting: Setting { mode, guardrails: Guardrails::default() } })
+        let guardrails = running.guardrails.clone();
+        Ok(Self { running, setting: Setting { mode, guardrails } })
     }
 
     /// What may be given there.

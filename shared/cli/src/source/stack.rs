@@ -52,6 +52,9 @@ struct Settings {
     grant_mode: String,
     approvers: String,
     approval_rules: String,
+    /// What the functions keep to: without it somebody would be shown what is refused when it is asked for.
+    #[serde(default)]
+    guardrails: Guardrails,
 }
 
 impl Stack {
@@ -182,8 +185,8 @@ impl Settings {
             return Err("answers: expected an address that begins with https://".to_owned());
         }
         let mode: GrantMode = settings.grant_mode.parse()?;
-        // The guardrails are the functions' own: what they forbid is refused by whoever decides.
-        Ok((settings, Setting { mode, guardrails: Guardrails::default() }))
+        let guardrails = settings.guardrails.clone();
+        Ok((settings, Setting { mode, guardrails }))
     }
 }
 
@@ -194,14 +197,17 @@ mod tests {
     #[test]
     fn settings_are_read_or_it_is_said_what_is_wrong_with_them() {
         let right = r#"{"schema":"trailpass.stack/1","stack":"arn:aws:cloudformation:eu-west-1:111122223333:stack/trailpass/1a2b",
-            "table":"t","answers":"https://a.example/answers","grant_mode":"managed","approvers":"/a","approval_rules":""}"#;
-        assert!(Settings::read(right).is_ok());
+            "table":"t","answers":"https://a.example/answers","grant_mode":"managed","approvers":"/a","approval_rules":"",
+            "guardrails":{"protected":{"names":["root-*"]}}}"#;
+        let (_, setting) = Settings::read(right).unwrap();
+        assert_eq!(setting.guardrails.protected.names, ["root-*"]);
         for (from, to, expected) in [
             ("stack/1", "stack/2", "schema"),
             ("arn:aws:cloudformation", "arn:aws:iam", "stack"),
             ("https://a.example", "http://a.example", "answers"),
             ("managed", "all", "grant mode"),
             ("\"table\":\"t\",", "", "table"),
+            ("\"names\"", "\"name\"", "name"),
         ] {
             let why = Settings::read(&right.replacen(from, to, 1)).expect_err(from);
             assert!(why.contains(expected), "{why}");

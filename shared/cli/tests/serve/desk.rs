@@ -12,11 +12,11 @@ use crate::world::{Folder, Serve};
 
 const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
 /// What is rehearsed; the notice's own commands give their policy another name.
-const GIVING: &str = "aws iam put-user-policy --user-name 'alice' --policy-name 'trailpass-";
+pub const GIVING: &str = "aws iam put-user-policy --user-name 'alice' --policy-name 'trailpass-";
 const TAKING: &str = "aws iam delete-user-policy --user-name 'alice' --policy-name 'trailpass-";
 
 /// A refusal that can be approved, or, of another call, one that never can.
-fn refused(call: &str) -> String {
+pub fn refused(call: &str) -> String {
     let trail = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/My-Trail";
     json!({
         "eventVersion": "1.11", "eventID": format!("e-{call}"), "requestID": format!("r-{call}"), "eventTime": "2026-10-05T08:00:01Z",
@@ -32,40 +32,40 @@ fn refused(call: &str) -> String {
 }
 
 /// Runs a verb on the folder of a serve.
-fn run(folder: &Folder, arguments: &[&str]) -> Output {
+pub fn run(folder: &Folder, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trailpass"));
     command.args(arguments).arg("--data").arg(folder.0.join("data")).output().unwrap()
 }
 
 /// What it printed, if it succeeded.
 #[track_caller]
-fn done(folder: &Folder, arguments: &[&str]) -> String {
+pub fn done(folder: &Folder, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Status and error of what did not.
-fn failed(folder: &Folder, arguments: &[&str]) -> (i32, String) {
+pub fn failed(folder: &Folder, arguments: &[&str]) -> (i32, String) {
     let output = run(folder, arguments);
     (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// The only case, as programs see it.
-fn case(folder: &Folder) -> Value {
+pub fn case(folder: &Folder) -> Value {
     let text = done(folder, &["cases", "--format", "json"]);
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [case] = &lines[..] else { panic!("{} cases", lines.len()) };
     case.clone()
 }
 
-fn id(folder: &Folder) -> String {
+pub fn id(folder: &Folder) -> String {
     case(folder)["case"].as_str().unwrap().to_owned()
 }
 
 /// Waits until serve has printed it.
 #[track_caller]
-fn printed(folder: &Folder, words: &str) -> String {
+pub fn printed(folder: &Folder, words: &str) -> String {
     let begun = Instant::now();
     loop {
         let text = std::fs::read_to_string(folder.0.join("notices.txt")).unwrap();
@@ -77,7 +77,7 @@ fn printed(folder: &Folder, words: &str) -> String {
     }
 }
 
-fn serving(call: &str, more: &[&str]) -> (Folder, Serve) {
+pub fn serving(call: &str, more: &[&str]) -> (Folder, Serve) {
     let folder = Folder::new();
     let serve = Serve::start(&folder, more);
     assert_eq!(serve.post(&refused(call))["posted"], 1);

@@ -9,6 +9,7 @@
 )]
 
 mod desk;
+mod looked;
 mod world;
 
 use std::{

@@ -23,8 +23,23 @@ pub struct Standing<'a> {
     pub approvers: &'a [May],
     /// What happened, oldest first.
     pub events: &'a [Event],
+    /// IAM is a picture: nothing in AWS is changed.
+    pub is_rehearsal: bool,
+    /// What is still given of its earlier openings.
+    pub earlier: &'a [Earlier],
     /// Where it can be answered from here.
     pub answering: Option<Answering<'a>>,
+}
+
+/// What is still given of an earlier opening.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// Which one.
+    pub opening: u64,
+    /// How it stands, in a sentence.
+    pub state: String,
+    /// It can be taken back.
+    pub can_revoke: bool,
 }
 
 /// Whether one person may approve.
@@ -54,8 +69,6 @@ pub struct Answering<'a> {
     pub approver: &'a str,
     /// Which opening of the case is shown.
     pub opening: u64,
-    /// IAM is a picture: nothing in AWS is changed.
-    pub is_rehearsal: bool,
     /// Something is given that can be taken back.
     pub can_revoke: bool,
     /// What came of the last answer, and whether it counted.
@@ -74,23 +87,31 @@ pub(super) fn standing(standing: &Standing<'_>) -> Markup {
         section class=(card) aria-labelledby="standing" {
             h2 id="standing" { "How it stands" }
             p { (display(shown(standing.state, escape::SENTENCE))) }
+            @if standing.is_rehearsal && (!standing.offers.is_empty() || !standing.events.is_empty()) {
+                p.muted { "A rehearsal: what would be changed in IAM is shown where trailpass serve runs, and nothing in AWS is changed." }
+            }
             @if let Some(answering) = &standing.answering { (buttons(standing, answering)) }
+            @for earlier in standing.earlier {
+                p { "When it was opened before (" (earlier.opening) "): " (display(shown(&earlier.state, escape::SENTENCE))) }
+                @if earlier.can_revoke && standing.answering.is_some() {
+                    form method="post" { (fields("revoke", earlier.opening)) button.alarm type="submit" { "Take that back now" } }
+                }
+            }
             @if !standing.approvers.is_empty() { (approvers(standing.approvers)) }
         }
     }
 }
 
-fn buttons(standing: &Standing<'_>, answering: &Answering<'_>) -> Markup {
-    let hidden = |answer: &str| {
-        html! {
-            input type="hidden" name="answer" value=(answer);
-            input type="hidden" name="opening" value=(answering.opening);
-        }
-    };
+fn fields(answer: &str, opening: u64) -> Markup {
     html! {
-        @if answering.is_rehearsal && (answering.can_revoke || !standing.offers.is_empty()) {
-            p.muted { "A rehearsal: what would be changed in IAM is shown where trailpass serve runs, and nothing in AWS is changed." }
-        }
+        input type="hidden" name="answer" value=(answer);
+        input type="hidden" name="opening" value=(opening);
+    }
+}
+
+fn buttons(standing: &Standing<'_>, answering: &Answering<'_>) -> Markup {
+    let hidden = |answer: &str| fields(answer, answering.opening);
+    html! {
         @for (index, remedy) in standing.offers.iter().take(10).enumerate() {
             @if let Some(hash) = &remedy.hash {
                 form.offer method="post" {

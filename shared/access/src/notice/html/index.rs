@@ -28,8 +28,19 @@ pub struct CaseRow<'a> {
     pub count: u64,
     /// The time of the last, ISO 8601, UTC.
     pub last_seen: &'a str,
+    /// What has become of it.
+    pub stands: Stands,
+}
+
+/// What has become of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stands {
+    /// Nothing yet.
+    Open,
     /// Somebody has answered it.
-    pub is_answered: bool,
+    Answered,
+    /// It can't be answered any more, and nobody has.
+    Closed,
 }
 
 /// Where a denial can be sent, for whoever opens an empty list.
@@ -185,11 +196,14 @@ impl Row<'_> {
     }
 
     fn waits(&self) -> bool {
-        self.response() == Response::RequestApproval && !self.is_answered()
+        self.response() == Response::RequestApproval && self.stands() == Stands::Open
     }
 
-    fn is_answered(&self) -> bool {
-        matches!(self, Row::Case(case) if case.is_answered)
+    fn stands(&self) -> Stands {
+        match self {
+            Row::Case(case) => case.stands,
+            Row::Storm(_) => Stands::Open,
+        }
     }
 
     fn response(&self) -> Response {
@@ -201,12 +215,14 @@ impl Row<'_> {
 }
 
 fn tally(rows: &[Row<'_>]) -> String {
-    let count = |response| rows.iter().filter(|row| row.response() == response && !row.is_answered()).count();
+    let count = |response| rows.iter().filter(|row| row.response() == response && row.stands() == Stands::Open).count();
+    let stand = |stands| rows.iter().filter(|row| row.stands() == stands).count();
     let parts = [
         (count(Response::RaiseAlarm), "alarm", "alarms"),
         (count(Response::RequestApproval), "waits for an approval", "wait for an approval"),
         (count(Response::SuggestFix), "is to be fixed by hand", "are to be fixed by hand"),
-        (rows.iter().filter(|row| row.is_answered()).count(), "has been answered", "have been answered"),
+        (stand(Stands::Answered), "has been answered", "have been answered"),
+        (stand(Stands::Closed), "is closed", "are closed"),
         (count(Response::Ignore), "is ignored", "are ignored"),
     ];
     let parts: Vec<String> = parts
@@ -224,7 +240,11 @@ fn case_row(case: &CaseRow<'_>) -> Markup {
     html! {
         li class=(response) {
             div {
-                @if case.is_answered { span.badge { "Answered" } } @else { span class={ "badge " (response) } { (advice::badge(diagnosis)) } }
+                @match case.stands {
+                    Stands::Open => { span class={ "badge " (response) } { (advice::badge(diagnosis)) } }
+                    Stands::Answered => { span.badge { "Answered" } }
+                    Stands::Closed => { span.badge { "Closed" } }
+                }
                 h2 {
                     @match escape::link_id(case.id) {
                         Some(id) => { a href={ "case/" (id) } { (headline) } }

@@ -40,7 +40,7 @@ fn line(row: &[String], widths: &[usize], room: Option<usize>) -> String {
 }
 
 /// The text in so many columns, the last of which says that there was more.
-fn fitted(text: &str, width: usize) -> String {
+pub fn fitted(text: &str, width: usize) -> String {
     if columns(text) <= width {
         return text.to_owned();
     }

@@ -1,0 +1,71 @@
+//! CloudTrail itself, asked in one Region: the management events of the last 90 days, newest first, as `LookupEvents` gives them.
+//!
+//! Needs `cloudtrail:LookupEvents`. AWS answers two requests a second for an account and Region; whoever asks keeps to that.
+//! <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
+
+use aws_config::Region;
+use aws_sdk_cloudtrail::Client;
+use aws_smithy_types::DateTime;
+
+use crate::http::{AwsError, sdk_config, sort_error};
+
+/// CloudTrail of one Region.
+#[derive(Debug, Clone)]
+pub struct CloudTrail {
+    client: Client,
+}
+
+/// An event of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// CloudTrail's record, in JSON.
+    pub record: String,
+    /// Its `eventID`.
+    pub id: String,
+    /// Seconds since 1970.
+    pub time: i64,
+}
+
+/// Some of its events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Events {
+    /// Newest first.
+    pub events: Vec<Event>,
+    /// What asks for those before them, if there are any.
+    pub next: Option<String>,
+}
+
+impl CloudTrail {
+    /// That of a Region; without one, of the Region of the environment.
+    pub async fn of(region: Option<&str>) -> Self {
+        let config = sdk_config().await;
+        let mut config = aws_sdk_cloudtrail::config::Builder::from(config);
+        if let Some(region) = region {
+            config.set_region(Some(Region::new(region.to_owned())));
+        }
+        Self { client: Client::from_conf(config.build()) }
+    }
+
+    /// Events of a span, both ends within it. Seconds since 1970.
+    pub async fn events(&self, from: i64, to: i64, next: Option<&str>) -> Result<Events, AwsError> {
+        let asked = self
+            .client
+            .lookup_events()
+            .start_time(DateTime::from_secs(from))
+            .end_time(DateTime::from_secs(to))
+            .max_results(50)
+            .set_next_token(next.map(str::to_owned));
+        let found = asked.send().await.map_err(|error| sort_error(&error))?;
+        let event = |event: aws_sdk_cloudtrail::types::Event| {
+            Some(Event {
+                record: event.cloud_trail_event?,
+                id: event.event_id.unwrap_or_default(),
+                time: event.event_time.map_or(to, |time| time.secs()),
+            })
+        };
+        Ok(Events {
+            events: found.events.unwrap_or_default().into_iter().filter_map(event).collect(),
+            next: found.next_token,
+        })
+    }
+}
