@@ -18,7 +18,7 @@ pub struct CloudTrail {
 /// An event of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// CloudTrail's record, in JSON.
+    /// CloudTrail's record, in JSON; empty, where the answer has none.
     pub record: String,
     /// Its `eventID`.
     pub id: String,
@@ -56,16 +56,11 @@ impl CloudTrail {
             .max_results(50)
             .set_next_token(next.map(str::to_owned));
         let found = asked.send().await.map_err(|error| sort_error(&error))?;
-        let event = |event: aws_sdk_cloudtrail::types::Event| {
-            Some(Event {
-                record: event.cloud_trail_event?,
-                id: event.event_id.unwrap_or_default(),
-                time: event.event_time.map_or(to, |time| time.secs()),
-            })
+        let event = |event: aws_sdk_cloudtrail::types::Event| Event {
+            record: event.cloud_trail_event.unwrap_or_default(),
+            id: event.event_id.unwrap_or_default(),
+            time: event.event_time.map_or(to, |time| time.secs()),
         };
-        Ok(Events {
-            events: found.events.unwrap_or_default().into_iter().filter_map(event).collect(),
-            next: found.next_token,
-        })
+        Ok(Events { events: found.events.unwrap_or_default().into_iter().map(event).collect(), next: found.next_token })
     }
 }

@@ -230,8 +230,12 @@ where
         };
     };
     let status = refused.raw().status().as_u16();
-    let code = refused.err().code().unwrap_or("no error code");
-    let text = bounded(&format!("{code}: {}", refused.err().message().unwrap_or("no message")));
+    let code = refused.err().code().unwrap_or_default();
+    let text = match refused.err().message() {
+        _ if code.is_empty() => format!("no reason, status {status}"),
+        Some(message) => bounded(&format!("{code}: {message}")),
+        None => bounded(code),
+    };
     if DENIED.contains(&code) {
         AwsError::Denied(text)
     } else if status >= 500 || status == 429 || PASSING.contains(&code) {

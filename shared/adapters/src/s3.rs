@@ -2,8 +2,12 @@
 //!
 //! Decides nothing but what a page is, and which permission is missing where AWS refuses: `s3:ListBucket` on the bucket for a list,
 //! `s3:GetObject` on what is in it, and, where objects are encrypted with a key of the bucket's owner, `kms:Decrypt`.
+//!
+//! A bucket is asked where it lies: S3 answers elsewhere with a redirection only. Where it lies is said in every answer about it, a
+//! refusal included. <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>
 
-use aws_sdk_s3::{Client, primitives::ByteStream};
+use aws_config::Region;
+use aws_sdk_s3::{Client, config::Builder, error::SdkError, primitives::ByteStream};
 
 use crate::http::{AwsError, bounded, sdk_config, sort_error, with_causes};
 
@@ -37,9 +41,22 @@ pub struct Page {
 pub struct Body(ByteStream);
 
 impl Bucket {
-    /// With the credentials and in the Region of the environment.
+    /// With the credentials of the environment, and in the bucket's Region; in that of the environment, where S3 doesn't say which.
     pub async fn new(name: &str) -> Self {
-        Self { client: Client::new(sdk_config().await), name: name.to_owned() }
+        let config = sdk_config().await;
+        let client = Client::new(config);
+        let region = match client.head_bucket().bucket(name).send().await {
+            Ok(found) => found.bucket_region,
+            Err(SdkError::ServiceError(refused)) => {
+                refused.raw().headers().get("x-amz-bucket-region").map(str::to_owned)
+            }
+            Err(_) => None,
+        };
+        let client = match region.filter(|region| config.region().is_none_or(|of| of.as_ref() != region)) {
+            Some(region) => Client::from_conf(Builder::from(config).region(Region::new(region)).build()),
+            None => client,
+        };
+        Self { client, name: name.to_owned() }
     }
 
     /// Objects whose keys begin with a prefix: the first page of those behind a key, or the page that another one named.

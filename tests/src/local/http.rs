@@ -43,6 +43,8 @@ pub struct Response {
 pub enum Reply {
     /// Answers.
     Answer(Response),
+    /// Answers with so many bytes of the body, and then closes the connection.
+    Part(Response, usize),
     /// Closes the connection without a word.
     Close,
     /// Keeps the connection open without a word.
@@ -141,6 +143,12 @@ async fn converse<F: Future<Output = Reply>>(stream: TcpStream, answer: impl Fn(
                     return;
                 }
             }
+            Reply::Part(response, length) => {
+                let first = format!("HTTP/1.1 {} Answer", response.status);
+                let part = &response.body[..length];
+                let _ = write_part(&mut stream, &first, &response.headers, response.body.len(), part).await;
+                return;
+            }
             Reply::Close => return,
             Reply::Hang => std::future::pending().await,
         }
@@ -170,11 +178,22 @@ fn unframed(headers: &Headers) -> Headers {
 }
 
 async fn write(stream: &mut BufReader<TcpStream>, first: &str, headers: &Headers, body: &[u8]) -> io::Result<()> {
+    write_part(stream, first, headers, body.len(), body).await
+}
+
+/// Says how long the body is, and writes this of it.
+async fn write_part(
+    stream: &mut BufReader<TcpStream>,
+    first: &str,
+    headers: &Headers,
+    length: usize,
+    body: &[u8],
+) -> io::Result<()> {
     let mut message = format!("{first}\r\n");
     for (name, value) in headers {
         message.push_str(&format!("{name}: {value}\r\n"));
     }
-    message.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+    message.push_str(&format!("content-length: {length}\r\n\r\n"));
     let mut message = message.into_bytes();
     message.extend_from_slice(body);
     stream.write_all(&message).await?;

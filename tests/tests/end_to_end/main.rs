@@ -18,6 +18,7 @@ mod decisions;
 mod desk;
 mod flood;
 mod grants;
+mod history;
 mod killed;
 mod offers;
 mod outage;
