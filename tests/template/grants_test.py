@@ -137,6 +137,18 @@ class Reconcile(unittest.TestCase):
             unbounded = Stack(TRANSLATED, EXACT)
             self.assertTrue(may(unbounded, "Reconcile", put, entity(kind, "alice")), "the README says what that means")
 
+    def test_in_the_mode_that_ends_it_gives_nothing_and_takes_back_what_either_mode_gave(self):
+        ending = Stack(TRANSLATED, stack.FULL_HUB | {"GrantMode": "ending"})
+        for kind, word in (("user", "User"), ("role", "Role")):
+            context = {"iam:PolicyARN": OWN[0], "iam:PermissionsBoundary": BOUNDARY}
+            for verb, wanted in (("Attach", False), ("Put", False), ("Detach", True), ("Delete", True), ("Get", True)):
+                action = f"iam:{verb}{word}Policy"
+                self.assertEqual(may(ending, "Reconcile", action, entity(kind, "alice", "/people/"), context), wanted, action)
+        # The policies are the last to go, and so is what detaches them.
+        self.assertEqual(ending.resources.keys(), Stack(TRANSLATED, stack.FULL_HUB).resources.keys())
+        for name in FUNCTIONS:
+            self.assertEqual(ending.properties(name)["Environment"]["Variables"]["TRAILPASS_GRANT_MODE"], "none")
+
     def test_reaches_nobody_outside_its_path_and_none_that_are_protected(self):
         writes = ("iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:DetachRolePolicy", "iam:DeleteRolePolicy")
         context = {"iam:PolicyARN": OWN[0], "iam:PermissionsBoundary": BOUNDARY}

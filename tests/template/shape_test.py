@@ -9,7 +9,7 @@ from stack import Stack, TemplateError
 
 SOURCE = stack.source()
 TRANSLATED = stack.translate(SOURCE)
-HUBS = {"bare": stack.BARE_HUB, "full": stack.FULL_HUB, "without grants": {"GrantMode": "none"}}
+HUBS = {"bare": stack.BARE_HUB, "full": stack.FULL_HUB, "without grants": {"GrantMode": "none"}, "full, ending": stack.FULL_HUB | {"GrantMode": "ending"}}
 FORWARDERS = {"bare": stack.FORWARDER, "full": stack.FULL_FORWARDER}
 PLACES = [("aws", "eu-west-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")]
 
@@ -125,7 +125,7 @@ class Parameters(unittest.TestCase):
             self.assertEqual(Stack(TRANSLATED, fine).broken_rules(), [], fine)
         full = bot | notices | alarms | bare
         for wrong in (
-            heard, heard | {"GrantMode": "exact"}, heard | {"GrantMode": "managed"}, {"ApproversParameter": "/a"}, bare | boundary, bare | app, full | app | {"SlackAppId": ""}, full | app | {"SlackTeamId": ""},
+            heard, heard | {"GrantMode": "exact"}, heard | {"GrantMode": "managed"}, heard | {"GrantMode": "ending"}, {"ApproversParameter": "/a"}, bare | boundary, bare | app, full | app | {"SlackAppId": ""}, full | app | {"SlackTeamId": ""},
             full | {"SlackAppId": "A0123456"}, full | {"SlackTeamId": "T0123456"},
         ):
             self.assertEqual(len(Stack(TRANSLATED, wrong).broken_rules()), 1, wrong)
@@ -332,6 +332,8 @@ class Function(unittest.TestCase):
             (stack.FULL_HUB, {"answers": "https://trailpass-Api.execute-api.eu-west-1.amazonaws.com/answers", "grant_mode": "exact",
                               "approvers": "/trailpass/approvers", "approval_rules": "/trailpass/approval-rules"}),
             (stack.FULL_HUB | {"GrantMode": "none"}, {"answers": "", "grant_mode": "none", "approvers": "", "approval_rules": ""}),
+            (stack.FULL_HUB | {"GrantMode": "ending"}, {"answers": "https://trailpass-Api.execute-api.eu-west-1.amazonaws.com/answers", "grant_mode": "none",
+                                                        "approvers": "/trailpass/approvers", "approval_rules": "/trailpass/approval-rules"}),
         ):
             hub = Stack(TRANSLATED, given)
             settings = hub.properties("Settings")

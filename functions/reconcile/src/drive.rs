@@ -105,9 +105,7 @@ impl<S: Store> Reconcile<S> {
             };
             let ends = known.decision.as_ref().map(|decision| decision.not_after);
             let is_over = grant.as_ref().is_some_and(Grant::is_over) && ends.is_none_or(|end| now >= end);
-            // A stack that grants nothing has nothing of ours in IAM but what it gave before, and no permission to look.
-            let is_needless = is_over || grant.is_none() && self.setting.mode == GrantMode::None;
-            let wanted = reconcile::holder(&facts, grant.as_ref()).filter(|_| !is_needless);
+            let wanted = reconcile::holder(&facts, grant.as_ref()).filter(|_| !is_over);
             if let Some(holder) = &wanted {
                 let depth = depth(&facts, grant.as_ref(), subject);
                 let is_shown = shown.as_ref().is_some_and(|shown| shown.holder == *holder && shown.depth == depth);
@@ -301,8 +299,9 @@ fn depth(facts: &Facts<'_>, grant: Option<&Grant>, subject: &Subject) -> Depth {
             Depth::AllInline
         }
         (Some((Permission::Inline { name, .. }, _)), _) => Depth::Inline(name.clone()),
-        // Whatever it was, what is remembered of it may be lost. Inline policies are looked at only where they are given.
-        (None, None) if facts.setting.mode == GrantMode::Exact => {
+        // Whatever it was, what is remembered of it may be lost. Inline policies are looked at only where they are given, or may
+        // have been: what runs and gives nothing is there to end what another mode has given.
+        (None, None) if facts.setting.mode != GrantMode::Managed => {
             Depth::Either(inline_name(&subject.case_id, subject.opening))
         }
         (None, None) => Depth::Attached,

@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, time::SystemTime};
 use access::{
     decide::LONGEST,
     decision,
-    grant::{GrantMode, OWN_POLICIES},
+    grant::OWN_POLICIES,
     reconcile::{self, Change, Grant, Holder, HolderFile, history_key, orphaned_attachment},
 };
 use adapters::{
@@ -54,9 +54,7 @@ impl<S: Store> Reconcile<S> {
             }
         };
         let body = |key: &str| documents.iter().find(|found| found.key == key).map(|found| found.body.as_str());
-        if self.setting.mode != GrantMode::None {
-            self.look_after_holders(account, &mut run).await;
-        }
+        self.look_after_holders(account, &mut run).await;
         let active = body(ACTIVE).map(Active::read).unwrap_or_default();
         for Unfinished { case_id, opening, holder_id, not_after } in active.in_order(now) {
             let subject = Subject { case_id, opening };

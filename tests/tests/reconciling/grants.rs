@@ -234,3 +234,17 @@ async fn a_mode_that_is_switched_off_takes_back_what_was_given() {
     assert_eq!(desk.file(&alice()).await.grants[0].holder_id, ALICE);
     assert!(decision::key(&case.id, 1).starts_with("DECISION#"));
 }
+
+#[tokio::test]
+async fn a_stack_that_only_ends_finds_what_the_table_has_forgotten() {
+    for mode in [GrantMode::Managed, GrantMode::Exact] {
+        let mut desk = Desk::new(mode);
+        let (_, key) = desk.approved(&alice(), READ, HOUR).await;
+        desk.wakes(&key).await;
+        assert_eq!(desk.held().len(), 1, "{mode:?}");
+        desk.write(&access::reconcile::key(ALICE), "{}").await;
+        desk.reconcile.setting.mode = GrantMode::None;
+        desk.sweeps().await;
+        assert_eq!(desk.held(), vec![], "{mode:?}");
+    }
+}
