@@ -3,7 +3,8 @@
 //! An approver is a record in the operator's file, never somebody who merely holds a link. The AWS identities are mandatory:
 //! without them nobody could tell whether a person answers for their own denial. Two questions are asked of them, and each
 //! is answered to the safe side: [`Approvers::by_aws`] takes a caller for an approver only if everything is equal, and
-//! [`Approver::own_denial`] says `No` only of a caller who certainly is somebody else.
+//! [`Approver::own_denial`] says `No` only of a caller who certainly is somebody else. Whoever uses what others use, too, is never
+//! known by it, and still doesn't answer for its denials.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,7 @@ pub struct Approver {
     /// In which workspaces Slack knows this person, and as whom.
     pub slack: Vec<SlackUser>,
     identities: Vec<Identity>,
+    uses: Vec<Identity>,
 }
 
 /// A user of a Slack workspace. An id without its team is nobody: shared channels bring in other teams' users.
@@ -92,6 +94,8 @@ struct Entry {
     #[serde(default)]
     slack: Vec<SlackUser>,
     aws: Vec<String>,
+    #[serde(default)]
+    uses: Vec<String>,
 }
 
 impl Approvers {
@@ -142,7 +146,8 @@ impl Approver {
     pub fn own_denial(&self, denied: &Principal) -> OwnDenial {
         let Some(denied) = Denied::of(denied) else { return OwnDenial::Unknown };
         // No identity at all can't be: the file would not have been read. It would tell nothing.
-        self.identities.iter().map(|identity| identity.is_denied(&denied)).max().unwrap_or(OwnDenial::Unknown)
+        let identities = self.identities.iter().chain(&self.uses);
+        identities.map(|identity| identity.is_denied(&denied)).max().unwrap_or(OwnDenial::Unknown)
     }
 }
 
@@ -152,6 +157,7 @@ impl Entry {
         at_most("groups", self.groups.len(), MOST_OF_ONE)?;
         at_most("slack", self.slack.len(), MOST_OF_ONE)?;
         at_most("aws", self.aws.len(), MOST_OF_ONE)?;
+        at_most("uses", self.uses.len(), MOST_OF_ONE)?;
         if self.aws.is_empty() {
             return Err(
                 "aws: at least one identity is needed, or nobody could tell an approver's own denial".to_owned()
@@ -164,13 +170,12 @@ impl Entry {
             check_slack_id(&user.team_id, ['T', 'E']).map_err(|e| format!("slack[{at}].team_id: {e}"))?;
             check_slack_id(&user.user_id, ['U', 'W']).map_err(|e| format!("slack[{at}].user_id: {e}"))?;
         }
-        let identities = self
-            .aws
-            .iter()
-            .enumerate()
-            .map(|(at, arn)| Identity::parse(arn).map_err(|e| format!("aws[{at}]: {arn:?} {e}")))
-            .collect::<Result<_, _>>()?;
-        Ok(Approver { name: self.name, groups: self.groups, slack: self.slack, identities })
+        let identities = parsed("aws", &self.aws)?;
+        let uses = parsed("uses", &self.uses)?;
+        if let Some(at) = uses.iter().position(|used| matches!(used, Identity::Session { .. })) {
+            return Err(format!("uses[{at}]: a session of Identity Center's is one person's: it belongs into aws"));
+        }
+        Ok(Approver { name: self.name, groups: self.groups, slack: self.slack, identities, uses })
     }
 }
 
@@ -295,6 +300,11 @@ impl<'a> Denied<'a> {
         let is_sso = principal.kind == PrincipalKind::SsoSession;
         agrees.then_some(Self { kind, account, name, session: principal.session_name.as_deref(), is_sso })
     }
+}
+
+fn parsed(member: &str, arns: &[String]) -> Result<Vec<Identity>, String> {
+    let parse = |(at, arn): (usize, &String)| Identity::parse(arn).map_err(|e| format!("{member}[{at}]: {arn:?} {e}"));
+    arns.iter().enumerate().map(parse).collect()
 }
 
 fn role_key(account: &str, name: &str) -> String {

@@ -278,3 +278,37 @@ fn a_file_that_is_wrong_says_where() {
             .is_ok()
     );
 }
+
+#[test]
+fn what_several_people_use_makes_nobody_an_approver_and_its_denials_are_everybodys_own() {
+    let shared = "arn:aws:iam::111122223333:role/people/AuditTeam";
+    let person = |name: &str| json!({ "name": name, "aws": [format!("arn:aws:iam::111122223333:user/{name}")], "uses": [shared] });
+    let approvers = Approvers::from_json(&file(&[
+        person("alice"),
+        person("bob"),
+        self::person("carol", &["arn:aws:iam::111122223333:user/carol"]),
+    ]))
+    .unwrap();
+    assert_eq!(approvers.by_aws("arn:aws:sts::111122223333:assumed-role/AuditTeam/alice"), None);
+    let own: Vec<OwnDenial> = approvers
+        .iter()
+        .map(|approver| approver.own_denial(&denied(PrincipalKind::RoleSession, shared, Some("bob"))))
+        .collect();
+    assert_eq!(own, [OwnDenial::Yes, OwnDenial::Yes, OwnDenial::No]);
+    // One person's own role may be among what another one uses, too.
+    let own = file(&[self::person("dan", &[shared]), person("alice")]);
+    let approvers = Approvers::from_json(&own).unwrap();
+    let by =
+        approvers.by_aws("arn:aws:sts::111122223333:assumed-role/AuditTeam/x").map(|approver| approver.name.clone());
+    assert_eq!(by.as_deref(), Some("dan"));
+
+    for (uses, why) in [
+        ("arn:aws:sts::111122223333:assumed-role/AuditTeam/alice", "whoever assumes the role chooses its name"),
+        ("arn:aws:iam::111122223333:role/*", "names no single identity"),
+        (&format!("arn:aws:sts::111122223333:assumed-role/{OPS}/alice"), "belongs into aws"),
+    ] {
+        let text = file(&[json!({ "name": "alice", "aws": ["arn:aws:iam::111122223333:user/alice"], "uses": [uses] })]);
+        let refused = Approvers::from_json(&text).unwrap_err();
+        assert!(refused.contains("uses[0]") && refused.contains(why), "{refused}");
+    }
+}
