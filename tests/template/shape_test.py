@@ -239,7 +239,7 @@ class Function(unittest.TestCase):
         hub, settings = self.hub, dict(self.settings)
         guardrails = json.loads(settings.pop("TRAILPASS_GUARDRAILS"))
         self.assertEqual(guardrails, {
-            "protected": {"names": ["break-glass-*", "OrgAdmin"], "paths": []},
+            "protected": {"names": ["break-glass-*", "OrgAdmin"], "paths": []}, "grants": {"accounts": ["111122223333"], "paths": ["/people/"]},
             "trail_resources": {
                 "buckets": ["acme-audit-logs"], "keys": [stack.FULL_TRAIL["TrailKeyArn"]], "topics": ["acme-trail"],
                 "log_groups": ["/acme/audit/trail"], "roles": ["AuditLogDelivery"],
@@ -295,7 +295,7 @@ class Function(unittest.TestCase):
     def test_unset_parameters_are_empty_strings_in_the_guardrails(self):
         settings = Stack(TRANSLATED).properties("Triage")["Environment"]["Variables"]
         resources = {kind: [""] for kind in ("buckets", "keys", "topics", "log_groups", "roles")}
-        self.assertEqual(json.loads(settings["TRAILPASS_GUARDRAILS"]), {"protected": {"names": [""], "paths": []}, "trail_resources": resources})
+        self.assertEqual(json.loads(settings["TRAILPASS_GUARDRAILS"]), {"protected": {"names": [""], "paths": []}, "grants": {"accounts": ["111122223333"], "paths": ["/"]}, "trail_resources": resources})
 
     def test_the_longest_settings_fit(self):
         given = stack.FULL_HUB | {"ProtectedNames": "a" * 1024, "TrailLogGroup": "g" * 400, "TrailTopicName": "t" * 256, "RolePath": f"/{'p' * 254}/",

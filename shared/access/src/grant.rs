@@ -66,6 +66,8 @@ pub enum Obstacle {
     Resource,
     OtherAccount,
     Guardrails,
+    OutsideAccount,
+    OutsidePath,
     UniqueId,
 }
 
@@ -94,6 +96,8 @@ impl Obstacle {
             Self::Resource => "the request names another resource than AWS's sentence",
             Self::OtherAccount => "the resource belongs to another account",
             Self::Guardrails => "the guardrails protect this principal",
+            Self::OutsideAccount => "this stack can change users and roles of its own account only",
+            Self::OutsidePath => "this stack may grant nothing to users and roles of this IAM path",
             Self::UniqueId => "the record does not give the caller's unique id",
         }
     }
@@ -146,6 +150,8 @@ pub fn obstacle(
         (denial.names_another_resource(), Obstacle::Resource),
         (scope::is_from_outside(denial), Obstacle::OtherAccount),
         (guardrails.protect(caller), Obstacle::Guardrails),
+        (!own.is_some_and(|account| guardrails.grants.reach_account(account)), Obstacle::OutsideAccount),
+        (!guardrails.grants.reach_path(caller.path.as_deref()), Obstacle::OutsidePath),
         (caller.principal.unique_id.is_none(), Obstacle::UniqueId),
     ];
     checks.into_iter().find(|(is_met, _)| *is_met).map(|(_, obstacle)| obstacle)

@@ -13,6 +13,8 @@ use crate::{arn::Arn, principal::Caller};
 pub struct Guardrails {
     /// Who is never granted anything by Trailpass.
     pub protected: Protected,
+    /// Who can be granted anything at all.
+    pub grants: Grants,
     /// What the account's trails write to and use: denials on these are CloudTrail's business.
     pub trail_resources: TrailResources,
 }
@@ -24,6 +26,17 @@ pub struct Protected {
     /// Names of users and roles; `*` stands for any characters. Compared without regard to case, as IAM compares names.
     pub names: Vec<String>,
     /// Prefixes of IAM paths, such as `/break-glass/`.
+    pub paths: Vec<String>,
+}
+
+/// Where grants are possible. An empty list limits nothing. What the functions may do in IAM is limited there; this keeps them from offering
+/// what would be refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grants {
+    /// Accounts whose users and roles the stack can change: its own.
+    pub accounts: Vec<String>,
+    /// Prefixes of IAM paths, such as `/people/`.
     pub paths: Vec<String>,
 }
 
@@ -50,10 +63,12 @@ impl Guardrails {
             return Err("guardrails: expected a JSON object".to_owned());
         }
         let read: Self = serde_json::from_str(json).map_err(|e| format!("guardrails: {e}"))?;
-        match read.protected.paths.iter().find(|path| !path.is_empty() && !path.starts_with('/')) {
-            Some(path) => Err(format!("guardrails: protected.paths: {path:?} does not begin with a slash")),
-            None => Ok(read),
+        for (member, paths) in [("protected", &read.protected.paths), ("grants", &read.grants.paths)] {
+            if let Some(path) = paths.iter().find(|path| !path.is_empty() && !path.starts_with('/')) {
+                return Err(format!("guardrails: {member}.paths: {path:?} does not begin with a slash"));
+            }
         }
+        Ok(read)
     }
 
     /// Whether this caller must never be granted anything. An unknown path counts as protected where paths are.
@@ -71,6 +86,19 @@ impl Guardrails {
         let mut names = self.protected.names.iter().filter(|name| !name.is_empty());
         names.any(|pattern| matches_name(pattern, name))
             || paths.any(|prefix| path.is_none_or(|path| path.starts_with(prefix.as_str())))
+    }
+}
+
+impl Grants {
+    /// Whether the users and roles of an account can be granted anything.
+    pub fn reach_account(&self, account: &str) -> bool {
+        self.accounts.is_empty() || self.accounts.iter().any(|one| one == account)
+    }
+
+    /// Whether a user or role under this path can be. One whose path is not known lies outside.
+    pub fn reach_path(&self, path: Option<&str>) -> bool {
+        self.paths.is_empty()
+            || path.is_some_and(|path| self.paths.iter().any(|prefix| path.starts_with(prefix.as_str())))
     }
 }
 
@@ -133,7 +161,7 @@ mod tests {
     fn a_misspelt_guardrail_is_an_error() {
         assert!(Guardrails::from_json("{}").is_ok());
         for json in
-            ["", "[]", r#"{"protectd":{}}"#, r#"{"protected":{"names":"x"}}"#, r#"{"protected":{"paths":["x/"]}}"#]
+            ["", "[]", r#"{"protectd":{}}"#, r#"{"protected":{"names":"x"}}"#, r#"{"protected":{"paths":["x/"]}}"#, r#"{"grants":{"paths":["x/"]}}"#]
         {
             assert!(Guardrails::from_json(json).unwrap_err().starts_with("guardrails: "), "{json}");
         }

@@ -291,6 +291,11 @@ fn the_guardrails() {
         (r#"{"protected":{"names":["bob"]}}"#, user("alice"), "2"),
         (r#"{"protected":{"paths":["/team/"]}}"#, role("reader"), "0"),
         (r#"{"protected":{"paths":["/break-glass/"]}}"#, role("reader"), "2"),
+        (r#"{"grants":{"paths":["/"]}}"#, user("alice"), "2"),
+        (r#"{"grants":{"paths":["/people/"]}}"#, user("alice"), "0"),
+        (r#"{"grants":{"paths":["/people/","/team/"]}}"#, role("reader"), "2"),
+        (r#"{"grants":{"accounts":["111122223333"]}}"#, user("alice"), "2"),
+        (r#"{"grants":{"accounts":["444455556666"]}}"#, user("alice"), "0"),
     ] {
         assert_none(guardrails, &differences(&under(guardrails, identity), &format!("grants: {grants}")));
     }
