@@ -183,7 +183,8 @@ class Reconcile(unittest.TestCase):
         for one, wanted in ((self.managed, looks | attaches), (self.exact, looks | attaches | inline)):
             found = {action for document in policies_of(one, "ReconcileRole") for action in actions(document)}
             self.assertEqual({action for action in found if action.startswith("iam:")}, wanted)
-            self.assertLessEqual({action.split(":")[0] for action in found}, {"iam", "logs", "dynamodb", "sqs", "sns", "secretsmanager", "kms"})
+            self.assertLessEqual({action.split(":")[0] for action in found}, {"iam", "logs", "dynamodb", "sqs", "sns", "secretsmanager", "kms", "cloudtrail"})
+            self.assertEqual({action for action in found if action.startswith("cloudtrail:")}, {"cloudtrail:LookupEvents"})
 
     def test_nobody_on_the_internet_calls_it(self):
         permissions = self.exact.of_type("AWS::Lambda::Permission")

@@ -44,6 +44,8 @@ pub struct Reconcile<S> {
     pub setting: Setting,
     /// What the operator allows of users and roles themselves.
     pub limits: Limits,
+    /// Whether CloudTrail's event history is asked for the first use of what was given.
+    pub asks_history: bool,
     /// How far this clock is ahead of the machine's, milliseconds. Zero when deployed.
     pub ahead_ms: i64,
 }
@@ -161,6 +163,8 @@ pub(crate) struct Run {
     pub(crate) done: BTreeSet<(Subject, Option<String>)>,
     /// The end of what was decided, as its code vouches for it; `None`: nothing was. What is not here could not be read or verified.
     pub(crate) ends: BTreeMap<Subject, Option<i64>>,
+    /// How often the event history may still be asked.
+    pub(crate) lookups: u32,
 }
 
 impl Run {
@@ -172,6 +176,7 @@ impl Run {
             report: Report::default(),
             done: BTreeSet::new(),
             ends: BTreeMap::new(),
+            lookups: 0,
         }
     }
 

@@ -5,6 +5,7 @@
 //! document from the table is ever sent to IAM. What it remembers is a note of how far it has come.
 
 mod drive;
+mod effect;
 mod facts;
 pub mod handle;
 pub mod remembered;

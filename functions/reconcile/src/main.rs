@@ -84,6 +84,7 @@ fn assemble(config: Config) -> Result<Reconcile<DynamoStore>, Error> {
         channels,
         setting: Setting { mode: config.grant_mode, guardrails },
         limits: Limits { boundary: config.boundary },
+        asks_history: true,
         ahead_ms: 0,
     })
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use access::{
     answer::subject,
-    reconcile::{self, Grant, HolderFile, history_key},
+    reconcile::{self, Effect, Grant, HolderFile, history_key},
 };
 use adapters::{
     audit::{self, Entry},
@@ -91,6 +91,9 @@ pub struct History {
     /// What people have been told.
     #[serde(default)]
     pub told: Told,
+    /// What shows that what was given works.
+    #[serde(default)]
+    pub effect: Option<Effect>,
     /// Nothing is left to do or to tell.
     #[serde(default)]
     pub is_finished: bool,

@@ -3,7 +3,7 @@
 use access::{
     decision::Answer,
     notice::progress::Progress,
-    reconcile::{Grant, State},
+    reconcile::{Effect, Grant, State},
 };
 use adapters::{
     audit::{self, What},
@@ -48,7 +48,8 @@ impl<S: Store> Reconcile<S> {
             }
             return Ok(self.store.commit(&remembered.writes(self.now())).await?);
         }
-        let progress = progress(known, grant.as_ref());
+        let effect = self.effect(known, grant.as_ref(), remembered.history().effect, run).await;
+        let progress = progress(known, grant.as_ref(), effect);
         run.report.add(Metric::Overdue, u64::from(progress.as_ref().is_some_and(Progress::is_alarm)));
         let before = remembered.history().told.clone();
         let mut told = before.clone();
@@ -69,6 +70,13 @@ impl<S: Store> Reconcile<S> {
         let is_finished = is_over && (is_told || told.failures >= GIVEN_UP);
         let now = self.now();
         for _ in 0..TRIES {
+            if let Some(effect) = effect.filter(|_| remembered.history().effect != effect) {
+                let history = remembered.history_mut();
+                history.effect = Some(effect);
+                let mut entry = self.entry(What::Effect, subject, known);
+                entry.state = Some(effect.word().to_owned());
+                audit::append(&mut history.entries, entry);
+            }
             if told != before {
                 let history = remembered.history_mut();
                 history.told = told.clone();
@@ -93,14 +101,14 @@ impl<S: Store> Reconcile<S> {
 }
 
 /// What there is to say. `None`: nothing yet, or nothing that a person has to hear.
-fn progress(known: &Known, grant: Option<&Grant>) -> Option<Progress> {
+fn progress(known: &Known, grant: Option<&Grant>, effect: Option<Effect>) -> Option<Progress> {
     let Some(grant) = grant else {
         let answer = known.decision.as_ref().map(|decision| decision.answer);
         return (answer == Some(Answer::Reject)).then_some(Progress::Rejected);
     };
     match &grant.state {
         State::Giving => Some(Progress::Approved),
-        State::Given => Some(Progress::Given),
+        State::Given => Some(Progress::Given(effect)),
         State::Taking(end) if grant.failures >= OVERDUE => Some(Progress::Overdue(end.clone(), grant.failures)),
         State::Taking(_) | State::Taken(_) => None,
         State::Ended(end) => Some(Progress::Ended(end.clone())),

@@ -29,6 +29,8 @@ use crate::{
     requests,
 };
 
+/// Questions to the event history. It answers two a second for the whole account, and people ask it, too.
+const LOOKUPS: u32 = 2;
 /// Decisions of one hour that a sweep reads, the last ones. More than anybody makes; a list that somebody has filled must not fill us.
 const DECISIONS: usize = 500;
 /// Hours whose decisions are looked for: a decision that nobody could see to while a key or IAM was out of order is found for as long
@@ -40,7 +42,7 @@ const REMOVED_BY: i64 = 15 * 60;
 impl<S: Store> Reconcile<S> {
     /// Looks after everything that is unfinished in an account.
     pub async fn sweep(&self, account: &Account, deadline: SystemTime) -> Report {
-        let mut run = Run::new(deadline);
+        let mut run = Run { lookups: LOOKUPS, ..Run::new(deadline) };
         let now = self.now();
         let hours: Vec<String> = (0..=HOURS).map(|ago| decision::hour_key(now / 3600 - ago)).collect();
         let keys: Vec<String> =

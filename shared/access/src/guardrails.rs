@@ -160,9 +160,14 @@ mod tests {
     #[test]
     fn a_misspelt_guardrail_is_an_error() {
         assert!(Guardrails::from_json("{}").is_ok());
-        for json in
-            ["", "[]", r#"{"protectd":{}}"#, r#"{"protected":{"names":"x"}}"#, r#"{"protected":{"paths":["x/"]}}"#, r#"{"grants":{"paths":["x/"]}}"#]
-        {
+        for json in [
+            "",
+            "[]",
+            r#"{"protectd":{}}"#,
+            r#"{"protected":{"names":"x"}}"#,
+            r#"{"protected":{"paths":["x/"]}}"#,
+            r#"{"grants":{"paths":["x/"]}}"#,
+        ] {
             assert!(Guardrails::from_json(json).unwrap_err().starts_with("guardrails: "), "{json}");
         }
     }

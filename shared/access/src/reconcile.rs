@@ -10,6 +10,7 @@
 //! holds what, and until when, is always the decision's to say, and where the two differ the grant ends. Without an authentic
 //! decision it ends as well. What nothing accounts for any more is found in IAM itself ([`orphaned_attachment`]).
 
+mod effect;
 mod plan;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ use crate::{
     grant::{self, GrantMode, OWN_POLICIES},
 };
 
+pub use effect::Effect;
 pub use plan::{Change, Entity, Failure, Limits, Step, answered, given_again, holder, orphaned_attachment, step};
 
 /// The grants of one holder that are remembered; only those that are over are ever dropped.

@@ -31,6 +31,8 @@ pub enum What {
     Orphan,
     /// A decision or revocation that nothing vouches for.
     Unvouched,
+    /// Something shows that a grant works, or does not: `state` says what.
+    Effect,
     /// People were told: `state` says of what.
     Told,
     /// A request lapsed without an answer.
@@ -57,6 +59,7 @@ impl What {
             Self::Change => "change",
             Self::Orphan => "orphan",
             Self::Unvouched => "unvouched",
+            Self::Effect => "effect",
             Self::Told => "told",
             Self::Lapsed => "lapsed",
             Self::Decided => "decided",
@@ -238,6 +241,7 @@ impl Entry {
                 )
             }
             What::Unvouched => format!("Something stood in a decision's place that nothing vouches for{why}"),
+            What::Effect => format!("Whether it works: {}", said(&self.state)),
             What::Told => format!("People were told: {}", said(&self.state)),
             What::Lapsed => "Nobody answered in time".to_owned(),
             What::Decided => format!("{who} answered: {}", said(&self.answer)),

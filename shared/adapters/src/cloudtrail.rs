@@ -4,7 +4,10 @@
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
 
 use aws_config::Region;
-use aws_sdk_cloudtrail::Client;
+use aws_sdk_cloudtrail::{
+    Client,
+    types::{LookupAttribute, LookupAttributeKey},
+};
 use aws_smithy_types::DateTime;
 
 use crate::http::{AwsError, sdk_config, sort_error};
@@ -46,6 +49,18 @@ impl CloudTrail {
         Self { client: Client::from_conf(config.build()) }
     }
 
+    /// The newest fifty calls of one operation since a time. Seconds since 1970.
+    pub async fn calls(&self, event_name: &str, from: i64) -> Result<Vec<Event>, AwsError> {
+        let name = LookupAttribute::builder()
+            .attribute_key(LookupAttributeKey::EventName)
+            .attribute_value(event_name)
+            .build()
+            .map_err(|why| AwsError::Refused(why.to_string()))?;
+        let asked = self.client.lookup_events().lookup_attributes(name).start_time(DateTime::from_secs(from));
+        let found = asked.max_results(50).send().await.map_err(|error| sort_error(&error))?;
+        Ok(found.events.unwrap_or_default().into_iter().map(|event| read(event, from)).collect())
+    }
+
     /// Events of a span, both ends within it. Seconds since 1970.
     pub async fn events(&self, from: i64, to: i64, next: Option<&str>) -> Result<Events, AwsError> {
         let asked = self
@@ -56,11 +71,16 @@ impl CloudTrail {
             .max_results(50)
             .set_next_token(next.map(str::to_owned));
         let found = asked.send().await.map_err(|error| sort_error(&error))?;
-        let event = |event: aws_sdk_cloudtrail::types::Event| Event {
-            record: event.cloud_trail_event.unwrap_or_default(),
-            id: event.event_id.unwrap_or_default(),
-            time: event.event_time.map_or(to, |time| time.secs()),
-        };
-        Ok(Events { events: found.events.unwrap_or_default().into_iter().map(event).collect(), next: found.next_token })
+        let events = found.events.unwrap_or_default().into_iter().map(|event| read(event, to)).collect();
+        Ok(Events { events, next: found.next_token })
+    }
+}
+
+/// `otherwise`: the time of one that has none.
+fn read(event: aws_sdk_cloudtrail::types::Event, otherwise: i64) -> Event {
+    Event {
+        record: event.cloud_trail_event.unwrap_or_default(),
+        id: event.event_id.unwrap_or_default(),
+        time: event.event_time.map_or(otherwise, |time| time.secs()),
     }
 }

@@ -315,6 +315,7 @@ impl Machine {
         let voucher = home::voucher(&args.data)?;
         let running = Running::new(address.to_owned(), ahead_ms, word(mode), approver, setting.guardrails.clone());
         let running = running.map_err(|e| e.to_string())?;
+        let asks_history = !iam.is_picture();
         Ok(Self {
             triage: Triage {
                 store: Arc::clone(&store),
@@ -338,6 +339,7 @@ impl Machine {
                 channels: channels()?,
                 setting,
                 limits: Limits::default(),
+                asks_history,
                 ahead_ms,
             },
             store,

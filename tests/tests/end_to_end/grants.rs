@@ -130,7 +130,7 @@ impl Stack {
     }
 
     /// What decide makes of a click, `left` seconds before its end.
-    fn decision(&self, case: &Case, answer: Answer, left: i64) -> Decision {
+    pub fn decision(&self, case: &Case, answer: Answer, left: i64) -> Decision {
         let diagnosed = case.diagnosed(&self.setting());
         let mut offers = diagnosed.diagnosis.remedies.iter().filter(|remedy| remedy.apply == Apply::OnApproval);
         let remedy = offers.next().expect("it can be approved");
@@ -159,7 +159,7 @@ impl Stack {
     }
 
     /// Writes it as decide does, and gives its key.
-    async fn decided(&self, decision: &Decision) -> String {
+    pub async fn decided(&self, decision: &Decision) -> String {
         let key = decision::key(&decision.case_id, decision.opening);
         self.put(&key, &self.key.decision_row(decision).await).await;
         let (list, body) = hour_list(&key, decision.decided_at / 3600);

@@ -16,6 +16,7 @@ mod again;
 mod browser;
 mod decisions;
 mod desk;
+mod effect;
 mod flood;
 mod grants;
 mod history;

@@ -81,6 +81,7 @@ impl Desk {
             },
             setting: Setting { mode, guardrails: Guardrails::default() },
             limits: Limits::default(),
+            asks_history: false,
             ahead_ms: 0,
         };
         Self { reconcile }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     decision::{Answer, Decision},
     diagnosis::Response,
-    reconcile::{End, Reason},
+    reconcile::{Effect, End, Reason},
 };
 
 /// Names the shape of the document that programs get.
@@ -36,8 +36,8 @@ pub enum Progress {
     Rejected,
     /// Somebody said yes; it is being given.
     Approved,
-    /// IAM has it.
-    Given,
+    /// IAM has it; and what shows that it works, as far as anything does.
+    Given(Option<Effect>),
     /// It is over, or never began.
     Ended(End),
     /// It has to end, and IAM refuses to take it back: so many times.
@@ -70,7 +70,7 @@ impl Progress {
             Self::Lapsed => "lapsed",
             Self::Rejected => "rejected",
             Self::Approved => "approved",
-            Self::Given => "given",
+            Self::Given(_) => "given",
             Self::Ended(_) => "ended",
             Self::Overdue(..) => "overdue",
         }
@@ -82,7 +82,7 @@ impl Progress {
             Self::Lapsed => "⌛ Lapsed:",
             Self::Rejected => outcome::sign(Answer::Reject),
             Self::Approved => outcome::sign(Answer::Approve),
-            Self::Given => "🔓 Given:",
+            Self::Given(_) => "🔓 Given:",
             Self::Ended(_) => "🔒 Ended:",
             Self::Overdue(..) => "🚨 ALARM: not taken back:",
         }
@@ -95,7 +95,7 @@ impl Progress {
             Self::Lapsed => "LAPSED",
             Self::Rejected => "REJECTED",
             Self::Approved => "APPROVED",
-            Self::Given => "GIVEN",
+            Self::Given(_) => "GIVEN",
             Self::Ended(_) => "ENDED",
             Self::Overdue(..) => "ALARM, GRANT NOT TAKEN BACK",
         }
@@ -110,7 +110,12 @@ impl Progress {
             }
             Self::Lapsed => "Nobody answered within a day: the request has lapsed, and nothing is given.".to_owned(),
             Self::Approved => "It is being given.".to_owned(),
-            Self::Given => "It has been given. IAM needs a few seconds until it counts everywhere.".to_owned(),
+            Self::Given(effect @ Some(Effect::Used(_))) => format!("It has been given. {}", said(*effect)),
+            Self::Given(effect) => {
+                let text =
+                    format!("It has been given. IAM needs a few seconds until it counts everywhere. {}", said(*effect));
+                text.trim_end().to_owned()
+            }
             Self::Ended(end) => because(end),
             Self::Overdue(end, times) => format!(
                 "{} IAM has refused {times} times in a row to take it back. It is tried again and again; until then \
@@ -119,6 +124,10 @@ impl Progress {
             ),
         })
     }
+}
+
+fn said(effect: Option<Effect>) -> String {
+    effect.map(Effect::sentence).unwrap_or_default()
 }
 
 /// Why a grant ended, or never began.
@@ -165,7 +174,7 @@ impl Outcome<'_> {
     fn is_rehearsed(&self) -> bool {
         let is_change = match self.progress {
             Progress::Waiting(_) | Progress::Lapsed | Progress::Rejected => false,
-            Progress::Approved | Progress::Given | Progress::Ended(_) | Progress::Overdue(..) => true,
+            Progress::Approved | Progress::Given(_) | Progress::Ended(_) | Progress::Overdue(..) => true,
         };
         self.is_rehearsal && is_change
     }
@@ -288,6 +297,8 @@ impl std::fmt::Display for Progress {
                 f.write_char(' ')?;
                 f.write_str(&because(end))
             }
+            // Whoever has heard that it was given hears of the first use as well, and of nothing between the two.
+            Self::Given(Some(Effect::Used(_))) => f.write_str(" and used"),
             _ => Ok(()),
         }
     }

@@ -7,7 +7,8 @@ use access::{
         sns::TopicFormat,
         text::Style,
     },
-    reconcile::{End, Reason},
+    reconcile::{Effect, End, Reason},
+    simulation::Verdict,
 };
 use proptest::prelude::*;
 
@@ -25,7 +26,10 @@ fn all(strings: &[String]) -> Vec<Progress> {
         Progress::Lapsed,
         Progress::Rejected,
         Progress::Approved,
-        Progress::Given,
+        Progress::Given(None),
+        Progress::Given(Some(Effect::Simulated(Verdict::Allowed))),
+        Progress::Given(Some(Effect::Simulated(Verdict::DeniedByOrganization))),
+        Progress::Given(Some(Effect::Used(1_791_187_300))),
         Progress::Ended(End::Expired),
         Progress::Ended(End::NotEntitled(Reason::Altered)),
         Progress::Ended(why()),
@@ -62,7 +66,7 @@ fn what_people_are_told() {
         let publication = outcome.publish(TopicFormat::Email);
         (outcome.text(Style::Plain).split_whitespace().collect::<Vec<_>>().join(" "), publication)
     };
-    let (text, publication) = told(Progress::Given);
+    let (text, publication) = told(Progress::Given(None));
     assert!(text.contains("Saanvi approved it in Slack") && text.contains("It has been given."), "{text}");
     assert!(publication.subject.starts_with("Trailpass GIVEN: "), "{}", publication.subject);
     assert!(publication.attributes.contains(&("progress", "given".to_owned())));
