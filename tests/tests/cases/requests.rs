@@ -113,3 +113,27 @@ fn what_is_no_request_goes_on() {
     let group = triage::group(refused(&alarm, START)).remove(0);
     assert!(triage::decision_keys(&group, &desk.documents, desk.clock()).is_empty());
 }
+
+#[test]
+fn a_request_waits_beside_a_day_of_other_refusals() {
+    let mut desk = Desk::new();
+    desk.settle(&[denial("alice", "GetTrailStatus").on("arn:aws:cloudtrail:eu-west-1:111122223333:trail/first")]);
+    let first = desk.case();
+    let is_latest =
+        |desk: &Desk| triage::is_latest_of_call(desk.documents.get(&triage::principal_key_of(&first)), &first);
+    for hour in 0..23 {
+        desk.now = START + hour * HOUR;
+        for trail in 0..10 {
+            let arn = format!("arn:aws:cloudtrail:eu-west-1:111122223333:trail/t-{hour}-{trail}");
+            desk.settle(&[denial("alice", "GetTrailStatus").on(&arn)]);
+        }
+        assert!(is_latest(&desk), "{hour}");
+    }
+    let file = &desk.documents[&triage::principal_key_of(&first)];
+    assert!(file.body.len() < 100_000, "{} bytes", file.body.len());
+
+    // Once nobody can answer any more, it is forgotten.
+    desk.now = START + DAY + HOUR;
+    desk.settle(&[denial("alice", "ListTrails").on("*")]);
+    assert!(!is_latest(&desk));
+}

@@ -1,10 +1,13 @@
 //! What triage remembers beside the cases (of principals and accounts), and what everything is called in the store.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Found, TOGETHER, read};
 use crate::{
     case::{Audience, Case},
+    decide::REQUEST_LAPSES,
     denial::Denial,
     notice::Together,
     principal::PrincipalKind,
@@ -14,6 +17,12 @@ use crate::{
 /// Actions remembered of an hour's alarms. More than there are to blind the log with, and few enough that what they open
 /// is written in one transaction.
 const ALARMED: usize = 64;
+
+/// Recent cases remembered for a principal whatever they are.
+const RECENT: usize = 32;
+
+/// Calls remembered beside these, as long as somebody may answer: what a principal's budget makes of a day, and more.
+const WAITING: usize = 400;
 
 /// Cases that an hour's file names: twenty accounts that use their budgets up, and far below what a document may hold.
 const LISTED: usize = 4_000;
@@ -34,6 +43,27 @@ impl PrincipalFile {
     /// The last case that was opened for a call, as far as it is remembered.
     pub fn latest_of_call(&self, call_id: &str) -> Option<&RecentCase> {
         self.recent.iter().rev().find(|recent| recent.call_id == call_id)
+    }
+
+    /// Leaves out what nobody asks for any more. Of a call whose request may still wait, its last case stays known: otherwise a
+    /// principal's other refusals would make it look overtaken, and nobody could approve it. `now` in seconds.
+    pub(super) fn forget(&mut self, now: i64) {
+        let old = self.recent.len().saturating_sub(RECENT);
+        let mut calls = BTreeSet::new();
+        let mut kept: Vec<RecentCase> = Vec::new();
+        for (at, mut recent) in std::mem::take(&mut self.recent).into_iter().enumerate().rev() {
+            let is_last = calls.insert(recent.call_id.clone());
+            if at < old {
+                if !is_last || now - recent.opened_at >= REQUEST_LAPSES || kept.len() >= WAITING {
+                    continue;
+                }
+                // The longest part of it, which only says more of what is shown beside another.
+                recent.resource = None;
+            }
+            kept.push(recent);
+        }
+        kept.reverse();
+        self.recent = kept;
     }
 
     pub(super) fn in_hour(mut self, hour: i64) -> Self {
@@ -250,7 +280,7 @@ pub fn is_latest_of_call(file: Option<&Found>, case: &Case) -> bool {
 /// The cases that may be open for the entity behind a [`named_entity_key`].
 pub fn recent_cases(file: &Found) -> Vec<String> {
     read::<PrincipalFile>(file)
-        .map(|file| file.recent.into_iter().map(|recent| case_key(&recent.id)).collect())
+        .map(|file| file.recent.into_iter().rev().take(RECENT).map(|recent| case_key(&recent.id)).collect())
         .unwrap_or_default()
 }
 

@@ -9,9 +9,6 @@ use super::{
 };
 use crate::case::{Arrival, Arrivals, Audience, Case, KEPT, Told};
 
-/// Recent cases remembered for a principal.
-const RECENT: usize = 32;
-
 /// New cases of one principal: they share its budget, so they are written together.
 pub(super) struct Opening<'a> {
     group: &'a Group,
@@ -136,8 +133,7 @@ impl<'a> Opening<'a> {
             action: diagnosis.action.clone(),
             resource: diagnosis.resource.clone().map(|resource| resource.chars().take(256).collect()),
         });
-        let forgotten = self.principal.recent.len().saturating_sub(RECENT);
-        self.principal.recent.drain(..forgotten);
+        self.principal.forget(self.now.seconds());
     }
 
     fn hold(&mut self, arrivals: &Arrivals, over: Budget) {
