@@ -31,7 +31,7 @@ use crate::{RECONCILE, TRIAGE, USUAL, assert_told};
 const TRUST: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}"#;
 
-fn now() -> i64 {
+pub fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
@@ -168,7 +168,7 @@ impl Stack {
     }
 
     /// Takes a grant back, as decide does, and gives the key.
-    async fn revoked(&self, case: &Case) -> String {
+    pub async fn revoked(&self, case: &Case) -> String {
         let by = self.decision(case, Answer::Approve, 3000).by;
         let revocation = Revocation { case_id: case.id.clone(), opening: case.opening, by, revoked_at: now() };
         let key = decision::revocation_key(&case.id, case.opening);
@@ -223,7 +223,7 @@ impl Stack {
         held.into_iter().partition(|name| name.contains("trailpass-") && !name.contains("own-"))
     }
 
-    async fn grants(&self) -> Vec<Value> {
+    pub async fn grants(&self) -> Vec<Value> {
         let documents = self.place.documents("GRANT").await;
         documents.into_values().flat_map(|file| file["grants"].as_array().cloned().unwrap_or_default()).collect()
     }

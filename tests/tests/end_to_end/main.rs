@@ -21,6 +21,7 @@ mod flood;
 mod grants;
 mod history;
 mod killed;
+mod limits;
 mod offers;
 mod outage;
 mod road;
