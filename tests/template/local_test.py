@@ -149,6 +149,7 @@ class OnThisMachine(LocalStack):
         self.assertEqual([one["FunctionArn"].rsplit(":", 1)[1] for one in stream], [named["Reconcile"]])
         rules = self.rules("hub")
         self.assertEqual(rules.pop("SweepRule")["ScheduleExpression"], "rate(5 minutes)")
+        self.assertEqual(rules.pop("BlindingRule")["State"], "ENABLED", "what blinds is a write")
         for name, rule in rules.items():
             self.assertEqual(rule["State"], "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS", name)
 

@@ -69,6 +69,39 @@ class Form(unittest.TestCase):
                 for field in _fields_with_anything_but(detail):
                     self.assertTrue(field in ALWAYS_THERE or {"exists": False} in detail[field], field)
 
+    def test_calls_that_succeeded_and_blind_are_the_programs_list_and_come_in_by_the_alarms_way(self):
+        program = (stack.ROOT / "shared/access/src/blinding.rs").read_text()
+        lists = [sorted(re.findall(r'"(\w+)"', one)) for one in re.findall(r"const \w+: \[&str; \d+\] =\s*\[(.*?)\]", program, re.S)]
+        for name, one in stacks().items():
+            rule = one.properties("BlindingRule")
+            pattern = rule["EventPattern"]
+            validate(pattern)
+            log, *rules = pattern["detail"]["$or"]
+            self.assertEqual([sorted(log["eventName"]), sorted(rules[0]["eventName"] + rules[1]["eventName"])], lists)
+            (target,) = rule["Targets"]
+            self.assertIn(target["Id"], ("Queue", "Hub"))
+            self.assertTrue(target["DeadLetterConfig"]["Arn"])
+
+            def picks(service, operation, code=samples.ABSENT, **fields):
+                return matches(pattern, samples.event(service, operation, code, samples.ABSENT, **fields))
+
+            with self.subTest(name):
+                for operation in lists[0]:
+                    self.assertTrue(picks("cloudtrail", operation, requestParameters={"name": samples.TRAIL}), operation)
+                    # Refused, it is the other rules'.
+                    self.assertFalse(picks("cloudtrail", operation, "AccessDenied"), operation)
+                for operation in lists[1]:
+                    field = "rule" if operation.endswith("Targets") else "name"
+                    ours = {field: "trailpass-DenialRule-1A2B"}
+                    self.assertTrue(picks("events", operation, requestParameters=ours), operation)
+                    self.assertFalse(picks("events", operation, requestParameters={field: "nightly"}), operation)
+                    # Our own deployment.
+                    self.assertFalse(picks("events", operation, requestParameters=ours, sourceIPAddress="cloudformation.amazonaws.com"), operation)
+                for success in (None, "", samples.ABSENT):
+                    self.assertTrue(picks("cloudtrail", "StopLogging", success), success)
+                for operation in ("StartLogging", "GetTrailStatus", "LookupEvents"):
+                    self.assertFalse(picks("cloudtrail", operation), operation)
+
     def test_the_list_of_tampering_is_the_programs(self):
         table = (stack.ROOT / "shared/access/data/actions.rs").read_text()
         tampering = re.findall(r'^\s*row\("cloudtrail:(\w+)", \w+(?: \w+)*, Tampering,', table, re.MULTILINE)

@@ -261,9 +261,9 @@ SAMPLES = [
             ("sns", "DeleteTopic", TOPIC, "SNS:DeleteTopic", "SnsRule" + OF_THE_TRAIL),
             ("sts", "AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/cloudtrail", None, "StsRule"))),
     # Not denials, or not CloudTrail's business.
-    ("success", None, event("cloudtrail", "StopLogging", ABSENT, ABSENT)),
-    ("success, null", None, event("cloudtrail", "StopLogging", None, None)),
-    ("success, empty", None, event("cloudtrail", "StopLogging", "", "")),
+    ("success", "BlindingRule", event("cloudtrail", "StopLogging", ABSENT, ABSENT)),
+    ("success, null", "BlindingRule", event("cloudtrail", "StopLogging", None, None)),
+    ("success, empty", "BlindingRule", event("cloudtrail", "StopLogging", "", "")),
     ("trail not found", None, event("cloudtrail", "StopLogging", "TrailNotFoundException", "Unknown trail: x")),
     ("throttled", None, event("cloudtrail", "LookupEvents", "ThrottlingException", "Rate exceeded")),
     ("invalid name", None, event("cloudtrail", "CreateTrail", "InvalidTrailNameException", "…")),
@@ -287,6 +287,7 @@ SAMPLES = [
 
 def expected(rule, has_trail):
     """The rules that pick a sample out, where the trail's own resources are given or not."""
-    if rule is None or (rule.endswith(OF_THE_TRAIL) and not has_trail):
+    # What succeeded is no denial, and another rule's business: `rules_test` looks at it by itself.
+    if rule in (None, "BlindingRule") or (rule.endswith(OF_THE_TRAIL) and not has_trail):
         return set()
     return {rule.removesuffix(OF_THE_TRAIL)}

@@ -239,7 +239,7 @@ class Function(unittest.TestCase):
         hub, settings = self.hub, dict(self.settings)
         guardrails = json.loads(settings.pop("TRAILPASS_GUARDRAILS"))
         self.assertEqual(guardrails, {
-            "protected": {"names": ["break-glass-*", "OrgAdmin"], "paths": []}, "grants": {"accounts": ["111122223333"], "paths": ["/people/"]},
+            "protected": {"names": ["break-glass-*", "OrgAdmin"], "paths": []}, "grants": {"accounts": ["111122223333"], "paths": ["/people/"]}, "alarm_on_blinding": True,
             "trail_resources": {
                 "buckets": ["acme-audit-logs"], "keys": [stack.FULL_TRAIL["TrailKeyArn"]], "topics": ["acme-trail"],
                 "log_groups": ["/acme/audit/trail"], "roles": ["AuditLogDelivery"],
@@ -295,7 +295,7 @@ class Function(unittest.TestCase):
     def test_unset_parameters_are_empty_strings_in_the_guardrails(self):
         settings = Stack(TRANSLATED).properties("Triage")["Environment"]["Variables"]
         resources = {kind: [""] for kind in ("buckets", "keys", "topics", "log_groups", "roles")}
-        self.assertEqual(json.loads(settings["TRAILPASS_GUARDRAILS"]), {"protected": {"names": [""], "paths": []}, "grants": {"accounts": ["111122223333"], "paths": ["/"]}, "trail_resources": resources})
+        self.assertEqual(json.loads(settings["TRAILPASS_GUARDRAILS"]), {"protected": {"names": [""], "paths": []}, "grants": {"accounts": ["111122223333"], "paths": ["/"]}, "alarm_on_blinding": True, "trail_resources": resources})
 
     def test_the_longest_settings_fit(self):
         given = stack.FULL_HUB | {"ProtectedNames": "a" * 1024, "TrailLogGroup": "g" * 400, "TrailTopicName": "t" * 256, "RolePath": f"/{'p' * 254}/",
@@ -433,6 +433,7 @@ class Alarms(unittest.TestCase):
         }.items():
             wanted |= {("AWS/Lambda", metric, f"trailpass-{function}") for metric in ("Errors", "Throttles")}
             wanted |= {("Trailpass", metric, f"trailpass-{function}") for metric in own | {"OwnDenials", "Failed"}}
+        wanted |= {("AWS/Events", "InvocationsFailedToBeSentToDlq", "trailpass-BlindingRule")}
         wanted |= {("AWS/Lambda", "IteratorAge", "trailpass-Reconcile"), ("AWS/ApiGateway", "5xx", "trailpass-Api")}
         self.assertEqual(watched, wanted)
         # Without grants there is nothing to watch of it; an alarm on what isn't there would be breaching for ever.
@@ -513,7 +514,7 @@ class Alarms(unittest.TestCase):
         one = Stack(TRANSLATED, stack.FULL_FORWARDER)
         alarms = one.of_type("AWS::CloudWatch::Alarm")
         topic = one.outputs()["AlarmsTopicArn"]
-        self.assertEqual(set(alarms), {"RuleDeadLettersAlarm", "LostEventsAlarm"})
+        self.assertEqual(set(alarms), {"RuleDeadLettersAlarm", "LostEventsAlarm", "LostBlindingAlarm"})
         for alarm in alarms.values():
             self.assertEqual(alarm["AlarmActions"], [topic])
         (subscription,) = one.of_type("AWS::SNS::Subscription").values()

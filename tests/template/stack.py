@@ -56,7 +56,7 @@ FORWARDER = {"AlarmsAreSubscribedElsewhere": "true", "Mode": "forwarder", "HubEv
 FULL_FORWARDER = FULL_TRAIL | FORWARDER | {name: FULL_HUB[name] for name in ("PermissionsBoundary", "RolePath", "AlarmsEmail")}
 
 # The rules that bring in what may be an alarm, by a queue of their own.
-ALARMING = {"TamperingRule", "QuarantineRule", "IamRule"}
+ALARMING = {"TamperingRule", "QuarantineRule", "IamRule", "BlindingRule"}
 
 NO_VALUE = object()
 
@@ -110,8 +110,9 @@ class Stack:
         return {name: self.properties(name) for name, body in self.resources.items() if body["Type"] == kind}
 
     def denial_rules(self):
-        """The rules that pick denials out of all events, as opposed to the clock's."""
-        return {name: rule for name, rule in self.of_type("AWS::Events::Rule").items() if "EventPattern" in rule}
+        """The rules that pick denials out of all events, as opposed to the clock's and the one for calls that succeeded."""
+        rules = self.of_type("AWS::Events::Rule").items()
+        return {name: rule for name, rule in rules if "EventPattern" in rule and name != "BlindingRule"}
 
     def properties(self, name):
         """One resource's properties, resolved."""

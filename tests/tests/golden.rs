@@ -48,7 +48,8 @@ fn every_rule_has_an_event() {
         .map(|(_, record)| diagnose(record, &events::setting(), false).diagnosis.rule)
         .collect();
     let missing: Vec<String> =
-        Rule::ALL.iter().filter(|rule| !seen.contains(rule)).map(|rule| rule.id().to_owned()).collect();
+        // What succeeded is heeded by a deployed responder alone: `cases` has that.
+        Rule::ALL.iter().filter(|rule| !rule.is_of_success() && !seen.contains(rule)).map(|rule| rule.id().to_owned()).collect();
     assert_none("rules without an event", &missing);
 }
 

@@ -403,6 +403,7 @@ fn all_combinations(out: &mut String) {
                                     is_self_grant: is(2),
                                     is_operated_by_member: is(4),
                                     may_harm_the_log: is(8),
+                                    blinded: None,
                                 };
                                 // A topic of CloudTrail's own errors is theirs alone.
                                 if refusal.is_delivery() != (scenario == Scenario::Delivery) {

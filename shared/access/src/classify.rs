@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     action,
     arn::Arn,
+    blinding::Blinded,
     denial::{Denial, Refusal, Wording},
     diagnosis::{Effect, PolicyType, Response, Risk, Scenario},
     guardrails::Guardrails,
@@ -37,6 +38,8 @@ pub struct Facts {
     pub is_operated_by_member: bool,
     /// The action is another service's, and neither reading a log nor setting a trail up takes it.
     pub may_harm_the_log: bool,
+    /// What a call that succeeded has blinded, where that is heeded.
+    pub blinded: Option<Blinded>,
 }
 
 impl Facts {
@@ -55,6 +58,7 @@ impl Facts {
             is_quarantine: denial.cause.policy_arn.as_deref().is_some_and(is_quarantine),
             is_self_grant: scope::is_self_grant(denial),
             is_operated_by_member: scope::is_operated_by_member(denial),
+            blinded: Blinded::by(denial).filter(|_| guardrails.alarm_on_blinding),
             may_harm_the_log: denial.action.as_deref().is_some_and(action::may_harm_the_log),
         }
     }
@@ -159,6 +163,15 @@ rules! {
     Tampering = "CT901", RaiseAlarm, "somebody was stopped from blinding or exposing the audit log";
     Quarantine = "CT902", RaiseAlarm, "AWS has quarantined these credentials as leaked";
     SelfGrant = "CT903", RaiseAlarm, "somebody was stopped from giving themselves a CloudTrail policy";
+    LogBlinded = "CT911", RaiseAlarm, "a call that can blind the audit log succeeded";
+    ResponderBlinded = "CT912", RaiseAlarm, "a rule that brings denials in here was changed";
+}
+
+impl Rule {
+    /// Whether nobody was refused: the call succeeded, and is loud all the same.
+    pub fn is_of_success(self) -> bool {
+        matches!(self, Self::LogBlinded | Self::ResponderBlinded)
+    }
 }
 
 /// The table.
@@ -166,7 +179,11 @@ pub fn classify(facts: &Facts) -> Rule {
     let is_tampering = facts.risk == Some(Risk::Tampering);
     match facts.refusal {
         // 1. No denial, or not CloudTrail's.
-        Refusal::NoError => Rule::NoError,
+        Refusal::NoError => match facts.blinded {
+            Some(Blinded::Log) => Rule::LogBlinded,
+            Some(Blinded::Responder) => Rule::ResponderBlinded,
+            None => Rule::NoError,
+        },
         Refusal::OtherError => Rule::NoDenial,
         _ if !facts.is_in_scope => Rule::OutOfScope,
         // 2. AWS's own calls are noise, unless they would tamper.

@@ -101,7 +101,8 @@ fn finish(
         account_id: denial.place.account_id.clone(),
         response,
         rule,
-        scenario: (!is_ignored).then_some(scenario),
+        // Nobody lacks a permission for what has succeeded.
+        scenario: (!is_ignored && !rule.is_of_success()).then_some(scenario),
         risk: denial.risk.filter(|_| !is_ignored),
         principal: denial.caller.principal.clone(),
         action: denial.action.clone(),
@@ -157,7 +158,7 @@ fn summary(denial: &Denial, rule: Rule) -> String {
         }
         _ => {}
     }
-    let is_delivery = denial.refusal.is_delivery();
+    let is_delivery = denial.refusal.is_delivery() || rule.is_of_success();
     let mut text = String::with_capacity(160);
     text.push_str(&who);
     text.push_str(if is_delivery { " called " } else { " was refused " });
@@ -168,7 +169,11 @@ fn summary(denial: &Denial, rule: Rule) -> String {
     }
     text.push_str(": ");
     text.push_str(rule.title());
-    if denial.risk == Some(Risk::Tampering) && rule != Rule::Tampering && rule.response() == Response::RaiseAlarm {
+    if denial.risk == Some(Risk::Tampering)
+        && rule != Rule::Tampering
+        && !rule.is_of_success()
+        && rule.response() == Response::RaiseAlarm
+    {
         text.push_str(", and the action itself is tampering");
     }
     text.push('.');
@@ -225,7 +230,10 @@ fn documentation(rule: Rule, scenario: Scenario) -> &'static str {
         Rule::OtherAccount | Rule::NotYetASession | Rule::Anonymous => {
             "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-sharing-logs.html"
         }
-        Rule::StoredLog => "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/best-practices-security.html",
+        Rule::ResponderBlinded => "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rules.html",
+        Rule::StoredLog | Rule::LogBlinded => {
+            "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/best-practices-security.html"
+        }
         Rule::Quarantine => "https://docs.aws.amazon.com/IAM/latest/UserGuide/security-iam-awsmanpol.html",
         Rule::IdentityDeny
         | Rule::Boundary

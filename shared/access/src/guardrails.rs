@@ -17,6 +17,8 @@ pub struct Guardrails {
     pub grants: Grants,
     /// What the account's trails write to and use: denials on these are CloudTrail's business.
     pub trail_resources: TrailResources,
+    /// Calls that succeeded and blind the log or the responder are alarms, and not only refused ones.
+    pub alarm_on_blinding: bool,
 }
 
 /// Principals that no approval may change.

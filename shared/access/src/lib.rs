@@ -14,6 +14,7 @@ pub mod answer;
 pub mod approval_rules;
 pub mod approver;
 pub mod arn;
+pub mod blinding;
 pub mod case;
 pub mod classify;
 pub mod commands;

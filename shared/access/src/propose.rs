@@ -53,7 +53,7 @@ pub fn propose(proposal: &Proposal) -> Vec<Remedy> {
         // What was stopped stays stopped. Only where CloudTrail itself says that the trail is an organization's is it said where such
         // calls belong: of a stranger's attempt on a trail of ours, that would be telling how to carry it out.
         Rule::Tampering if scope::is_operated_by_member(denial) => vec![ceilings::use_home(denial)],
-        Rule::Tampering | Rule::Quarantine | Rule::SelfGrant => Vec::new(),
+        Rule::Tampering | Rule::Quarantine | Rule::SelfGrant | Rule::LogBlinded | Rule::ResponderBlinded => Vec::new(),
         // Nor is anybody told how to allow what the log has to be kept safe from.
         Rule::StoredLog => Vec::new(),
         Rule::NoIdentityAllow

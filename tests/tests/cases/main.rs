@@ -13,6 +13,7 @@
 )]
 
 mod alarms;
+mod blinding;
 mod requests;
 
 use access::{

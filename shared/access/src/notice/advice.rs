@@ -29,6 +29,9 @@ pub fn shout(diagnosis: &Diagnosis) -> &'static str {
 
 /// What happens now, by itself.
 pub fn what_happens(diagnosis: &Diagnosis, is_case: bool) -> &'static str {
+    if diagnosis.rule.is_of_success() {
+        return "The security audience is told. If it was meant, nothing is to be done.";
+    }
     if has_no_fix(diagnosis) { "Nothing." } else { words::what_happens(diagnosis.response, is_case) }
 }
 
@@ -115,6 +118,19 @@ pub fn checks(diagnosis: &Diagnosis) -> Vec<String> {
     let mut steps = Vec::with_capacity(4);
     if is_quarantined(&diagnosis.cause) {
         steps.push("Replace the access key now: AWS has quarantined it, because it was found in public.".to_owned());
+    }
+    match diagnosis.rule {
+        Rule::LogBlinded => steps.push(
+            "Look at the trail now: does it still log, all that it should, to where it should? If nobody meant this, set it back first \
+             (start its logging, put its selectors back, or make it anew)."
+                .to_owned(),
+        ),
+        Rule::ResponderBlinded => steps.push(
+            "Look at the rule and its targets now: until they are as the stack's template says (run a drift detection, or update the \
+             stack), refusals may not reach this responder."
+                .to_owned(),
+        ),
+        _ => {}
     }
     steps.push(match principal.kind {
         PrincipalKind::AwsService | PrincipalKind::ServiceLinkedRole => {

@@ -39,6 +39,7 @@ pub fn headline(diagnosis: &Diagnosis) -> String {
     let action = action.as_deref().unwrap_or("an action that the record does not name");
     let _ = match (diagnosis.response, diagnosis.scenario) {
         (Response::Ignore, _) => write!(line, "{action}, called by {who}"),
+        _ if diagnosis.rule.is_of_success() => write!(line, "{who} called {action}, and it succeeded"),
         (_, Some(Scenario::Delivery)) => write!(line, "CloudTrail itself was refused, in {action} by {who}"),
         _ => write!(line, "{who} was refused {action}"),
     };
@@ -132,6 +133,7 @@ pub fn why(notice: &Notice<'_>) -> String {
     let mut line = match diagnosis.response {
         // What is ignored was often no denial at all: then there is no cause to speak of, only the rule's own reason.
         Response::Ignore => rule_sentence(diagnosis),
+        _ if diagnosis.rule.is_of_success() => format!("Nobody was refused: {}.", diagnosis.rule.title()),
         _ if diagnosis.cause.effect == Effect::Unknown && diagnosis.cause.policy_type.is_none() => unexplained(notice),
         _ => cause(&diagnosis.cause),
     };
