@@ -149,6 +149,7 @@ class OnThisMachine(LocalStack):
         self.assertEqual([one["FunctionArn"].rsplit(":", 1)[1] for one in stream], [named["Reconcile"]])
         rules = self.rules("hub")
         self.assertEqual(rules.pop("SweepRule")["ScheduleExpression"], "rate(5 minutes)")
+        self.assertEqual(rules.pop("CanaryRule")["ScheduleExpression"], "rate(1 hour)")
         self.assertEqual(rules.pop("BlindingRule")["State"], "ENABLED", "what blinds is a write")
         for name, rule in rules.items():
             self.assertEqual(rule["State"], "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS", name)
@@ -163,6 +164,9 @@ class OnThisMachine(LocalStack):
             {"Source": event["source"], "DetailType": event["detail-type"], "Detail": json.dumps(event["detail"])} for _, _, event in sent
         ]
         events = self.aws.client("events")
+        # The other clock's, to which the queues' policies refer.
+        (canary,) = (rule["Name"] for rule in events.list_rules()["Rules"] if "road-CanaryRule" in rule["Name"])
+        events.remove_targets(Rule=canary, Ids=["Queue"])
         for at in range(0, len(entries), 10):
             self.assertEqual(events.put_events(Entries=entries[at : at + 10])["FailedEntryCount"], 0)
         for queue, is_its in (

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import unittest
 
 import parliament
@@ -166,6 +167,15 @@ class Triage(unittest.TestCase):
         self.assertFalse(self.may("kms:Decrypt", key, kms__ViaService="s3.eu-west-1.amazonaws.com"))
         for action, resource in (("kms:Encrypt", key), ("kms:GenerateDataKey", key), ("kms:Decrypt", stack.FULL_HUB["TrailKeyArn"])):
             self.assertFalse(self.may(action, resource, kms__ViaService="secretsmanager.eu-west-1.amazonaws.com"), action)
+
+
+class Canary(unittest.TestCase):
+    def test_its_call_is_one_that_triage_lacks(self):
+        program = (stack.ROOT / "functions/triage/src/canary.rs").read_text()
+        (action,) = re.findall(r'const ACTION: &str = "(.*)"', program)
+        for name, one in stacks().items():
+            for document in policies_of(one, "TriageRole") if "Triage" in one.resources else ():
+                self.assertNotIn(action, actions(document), name)
 
 
 class QueuesAndTopics(unittest.TestCase):

@@ -421,6 +421,8 @@ class Alarms(unittest.TestCase):
         hub = self.hub
         alarms = hub.of_type("AWS::CloudWatch::Alarm")
         sweeps, lost = alarms.pop("NoSweepAlarm"), alarms.pop("LostEventsAlarm")
+        # Silence is what it is about: a test of its own has it.
+        self.assertEqual(alarms.pop("CanaryAlarm")["AlarmActions"], lost["AlarmActions"])
         watched = {(one["Namespace"], one["MetricName"], one["Dimensions"][0]["Value"]) for one in alarms.values()}
         queues = hub.of_type("AWS::SQS::Queue")
         wanted = {("AWS/SQS", "ApproximateNumberOfMessagesVisible", hub.queue_name(name)) for name in queues if name.endswith("DeadLetters")}
@@ -509,6 +511,15 @@ class Alarms(unittest.TestCase):
         self.assertGreaterEqual(failed["EvaluationPeriods"], 3)
         queue = hub.properties("AlarmsQueue")
         self.assertLess(failed["Period"] * failed["EvaluationPeriods"], queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"])
+
+    def test_a_canary_that_stays_away_is_told_after_an_hour_and_a_quarter(self):
+        rule, alarm = self.hub.properties("CanaryRule"), self.hub.properties("CanaryAlarm")
+        (target,) = rule["Targets"]
+        self.assertEqual(target["Arn"], self.hub.arn("NoticesQueue"), "it passes all that a denial passes")
+        program = (stack.ROOT / "functions/triage/src/canary.rs").read_text()
+        self.assertIn(f'r#"{target["Input"]}"#', program)
+        self.assertEqual((alarm["Period"] * alarm["EvaluationPeriods"], rule["ScheduleExpression"]), (75 * 60, "rate(1 hour)"))
+        self.assertEqual((alarm["TreatMissingData"], alarm["Threshold"], alarm["ComparisonOperator"]), ("breaching", 1, "LessThanThreshold"))
 
     def test_a_forwarder_tells_of_its_own_failures(self):
         one = Stack(TRANSLATED, stack.FULL_FORWARDER)

@@ -27,7 +27,7 @@ use adapters::{
 };
 use tracing::{error, warn};
 
-use crate::{simulated::Simulated, tell::Teller};
+use crate::{canary, simulated::Simulated, tell::Teller};
 
 /// Everything that triage works with.
 #[derive(Debug)]
@@ -54,8 +54,8 @@ pub struct Report {
     counts: Counts,
 }
 
-/// What is counted, in the order of the identity, and the responder's own denials beside it.
-pub const COUNTED: [Metric; 8] = [
+/// What is counted, in the order of the identity, and beside it the responder's own denials and its canary.
+pub const COUNTED: [Metric; 9] = [
     Metric::Received,
     Metric::Posted,
     Metric::Joined,
@@ -64,6 +64,7 @@ pub const COUNTED: [Metric; 8] = [
     Metric::Ignored,
     Metric::Failed,
     Metric::OwnDenials,
+    Metric::CanarySeen,
 ];
 
 impl Deref for Report {
@@ -105,7 +106,8 @@ impl<S: Store> Triage<S> {
     pub async fn handle(&self, messages: &[&str], deadline: SystemTime) -> Report {
         let mut poison = Vec::new();
         let mut records: Vec<(usize, Record)> = Vec::with_capacity(messages.len());
-        for (message, body) in messages.iter().enumerate() {
+        let has_canary = messages.contains(&canary::MESSAGE);
+        for (message, body) in messages.iter().enumerate().filter(|(_, body)| **body != canary::MESSAGE) {
             // A message without any record (a log file of none) is done: nothing was refused, and nothing is lost.
             for one in event::read(body) {
                 match one {
@@ -118,6 +120,10 @@ impl<S: Store> Triage<S> {
             }
         }
         let mut report = self.handle_records(records, deadline).await;
+        // Behind everybody's denials: nothing waits for it.
+        if has_canary {
+            canary::send().await;
+        }
         for message in poison {
             report.add(Metric::Received, 1);
             report.fail(message);
@@ -149,7 +155,11 @@ impl<S: Store> Triage<S> {
         for (message, one) in diagnosed {
             if triage::is_own(&one.denial, &self.own_roles) {
                 // Never a case: it would be one for every try. An alarm for the operators hangs on the metric.
-                if one.denial.refusal != access::denial::Refusal::NoError {
+                if self.own_roles.first() == one.denial.caller.principal.arn.as_ref() && canary::is_canary(&one.denial)
+                {
+                    let now = self.now(run.telling.deadline).seconds();
+                    report.add(Metric::CanarySeen, u64::from(canary::is_fresh(&one.denial, now)));
+                } else if one.denial.refusal != access::denial::Refusal::NoError {
                     run.telling.count_own_denial();
                     error!(
                         action = one.diagnosis.action.as_deref(),

@@ -249,6 +249,11 @@ fn unwrap_into(mut outer: Record, depth: usize, found: &mut Vec<Result<Record, N
 }
 
 impl Record {
+    /// When it was, in seconds since 1970.
+    pub fn seconds(&self) -> Option<i64> {
+        self.event_time.as_deref()?.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second)
+    }
+
     /// Whether anything says that CloudTrail wrote this. Records without `userIdentity`, or with one of no type, exist.
     fn is_record(&self) -> bool {
         self.event_version.is_some()

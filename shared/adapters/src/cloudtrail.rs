@@ -49,6 +49,11 @@ impl CloudTrail {
         Self { client: Client::from_conf(config.build()) }
     }
 
+    /// Whether trails may be listed: asked for that alone.
+    pub async fn list_trails(&self) -> Result<(), AwsError> {
+        self.client.list_trails().send().await.map(drop).map_err(|error| sort_error(&error))
+    }
+
     /// The newest fifty calls of one operation since a time. Seconds since 1970.
     pub async fn calls(&self, event_name: &str, from: i64) -> Result<Vec<Event>, AwsError> {
         let name = LookupAttribute::builder()

@@ -89,6 +89,8 @@ pub enum Metric {
     Failed,
     /// Our own calls that AWS refused. Beside the sum.
     OwnDenials,
+    /// Refusals of our own that have to come back, and have. Beside the sum.
+    CanarySeen,
     /// Grants that IAM took.
     Given,
     /// Grants that are over.
@@ -127,6 +129,7 @@ impl Metric {
             Self::Ignored => "Ignored",
             Self::Failed => "Failed",
             Self::OwnDenials => "OwnDenials",
+            Self::CanarySeen => "CanarySeen",
             Self::Given => "Given",
             Self::Ended => "Ended",
             Self::Overdue => "Overdue",

@@ -48,6 +48,7 @@ pub struct Counts {
     pub ignored: u64,
     pub failed: u64,
     pub own_denials: u64,
+    pub canary: u64,
 }
 
 /// How a batch ended.
@@ -227,12 +228,13 @@ impl Function {
             ignored: count("Ignored"),
             failed: count("Failed"),
             own_denials: count("OwnDenials"),
+            canary: count("CanarySeen"),
         };
         let Counts { received, posted, joined, duplicate, held, ignored, failed, .. } = counts;
         assert_eq!(received, posted + joined + duplicate + held + ignored + failed, "{counts:?}");
         let declared = &metrics["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(declared["Namespace"], "Trailpass");
-        assert_eq!(declared["Metrics"].as_array().map(Vec::len), Some(8), "each is declared: {metrics}");
+        assert_eq!(declared["Metrics"].as_array().map(Vec::len), Some(9), "each is declared: {metrics}");
         counts
     }
 

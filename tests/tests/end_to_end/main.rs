@@ -14,6 +14,7 @@
 
 mod again;
 mod browser;
+mod canary;
 mod decisions;
 mod desk;
 mod effect;

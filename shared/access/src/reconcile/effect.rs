@@ -73,7 +73,7 @@ impl Grant {
                     && caller.principal.unique_id.as_ref() == Some(&self.holder_id)
             }
         };
-        let at = record.event_time.as_deref()?.parse::<jiff::Timestamp>().ok()?.as_second();
+        let at = record.seconds()?;
         (is_holders && at >= self.decided_at).then_some(at)
     }
 }
