@@ -43,15 +43,16 @@ class EveryPolicy(unittest.TestCase):
                     for action in actions(document):
                         with self.subTest(name, role=role, action=action):
                             # Reconcile alone changes IAM: what exactly, grants_test counts. Triage asks it one thing.
-                            asks = (role, action) == ("TriageRole", "iam:SimulatePrincipalPolicy") and "without grants" not in name
+                            asks = (role, action) == ("TriageRole", "iam:SimulatePrincipalPolicy")
                             services = ("sts:", "cloudtrail:", "organizations:") + (() if asks or role == "ReconcileRole" else ("iam:",))
-                            # And whether what it gave was used, reconcile asks CloudTrail.
-                            if (role, action) != ("ReconcileRole", "cloudtrail:LookupEvents"):
+                            # And of CloudTrail: what a notice's reader would look up, and whether what was given is used.
+                            looks = {"TriageRole": {"cloudtrail:DescribeTrails", "cloudtrail:LookupEvents"}, "ReconcileRole": {"cloudtrail:LookupEvents"}}
+                            if action not in looks.get(role, ()):
                                 self.assertFalse(action.lower().startswith(services))
                             self.assertNotIn("*", action)
                     for statement in document["Statement"]:
                         # AWS limits these to nothing smaller.
-                        unlimited = ("dynamodb:ListStreams", "iam:GetAccountSummary", "cloudtrail:LookupEvents")
+                        unlimited = ("dynamodb:ListStreams", "iam:GetAccountSummary", "cloudtrail:LookupEvents", ["cloudtrail:DescribeTrails", "cloudtrail:LookupEvents"])
                         if statement["Effect"] == "Allow" and statement["Action"] not in unlimited:
                             self.assertNotEqual(statement["Resource"], "*")
                 self.assertNotIn("ManagedPolicyArns", one.properties(role))
@@ -138,7 +139,7 @@ class Triage(unittest.TestCase):
 
     def test_may_not_change_iam_or_cloudtrail_or_anything_else(self):
         for action in ("iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:PassRole", "iam:GetRole", "iam:CreateRole", "iam:SimulateCustomPolicy", "sts:AssumeRole", "kms:GenerateMac",
-                       "cloudtrail:StopLogging", "cloudtrail:UpdateTrail", "cloudtrail:LookupEvents", "lambda:InvokeFunction",
+                       "cloudtrail:StopLogging", "cloudtrail:UpdateTrail", "cloudtrail:GetTrailStatus", "cloudtrail:ListTrails", "lambda:InvokeFunction",
                        "lambda:UpdateFunctionCode", "kms:Decrypt", "s3:GetObject", "events:PutEvents", "logs:CreateLogGroup", "sqs:SendMessage"):
             for resource in ("*", self.role, self.table, "arn:aws:s3:::x/y"):
                 self.assertFalse(self.may(action, resource), action)

@@ -14,6 +14,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use access::{
+    blinding::Blinded,
     classify::{Facts, Rule, classify},
     denial::{Refusal, Wording},
     diagnosis::{Effect, PolicyType, Risk, Scenario},
@@ -410,6 +411,12 @@ fn all_combinations(out: &mut String) {
                                     continue;
                                 }
                                 *counts.entry(classify(&facts)).or_default() += 1;
+                                // Only what succeeded can have blinded.
+                                let blinded = [Blinded::Log, Blinded::Responder];
+                                for blinded in blinded.into_iter().filter(|_| refusal == Refusal::NoError) {
+                                    let facts = Facts { blinded: Some(blinded), ..facts };
+                                    *counts.entry(classify(&facts)).or_default() += 1;
+                                }
                             }
                         }
                     }

@@ -12,7 +12,7 @@ use access::{
     simulation::{Verdict, question},
 };
 use adapters::store::Store;
-use tracing::warn;
+use tracing::info;
 
 use crate::{
     facts::Known,
@@ -53,7 +53,7 @@ impl<S: Store> Reconcile<S> {
         match tokio::time::timeout(MOST, self.iam.simulate(&question)).await {
             Ok(Ok(verdict)) => verdict,
             Ok(Err(why)) => {
-                warn!(%why, case = refused.case_id, "the policy simulator was not heard on what was given");
+                info!(%why, case = refused.case_id, "the policy simulator was not heard on what was given");
                 Verdict::Unknown
             }
             Err(_) => Verdict::Unknown,
@@ -70,7 +70,7 @@ async fn first_use(grant: &Grant, refused: &Diagnosed) -> Option<i64> {
     let events = match tokio::time::timeout(MOST, ask).await {
         Ok(Ok(events)) => events,
         Ok(Err(why)) => {
-            warn!(%why, case = refused.case_id, "the event history was not heard on whether it was used");
+            info!(%why, case = refused.case_id, "the event history was not heard on whether it was used");
             return None;
         }
         Err(_) => return None,

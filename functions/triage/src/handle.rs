@@ -27,7 +27,7 @@ use adapters::{
 };
 use tracing::{error, warn};
 
-use crate::{canary, simulated::Simulated, tell::Teller};
+use crate::{canary, evidence::LookedUp, simulated::Simulated, tell::Teller};
 
 /// Everything that triage works with.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub struct Triage<S> {
     pub setting: Setting,
     /// Who is asked where a grant hangs on the policy simulator alone; nobody where nothing is given.
     pub simulator: Option<Iam>,
+    /// Whether CloudTrail is asked for what a notice's reader would look up next.
+    pub looks_up: bool,
     /// ARNs of the responder's own roles.
     pub own_roles: Vec<String>,
     /// How far this clock is ahead of the machine's, milliseconds. Zero when deployed.
@@ -99,6 +101,14 @@ const RESERVE: Duration = Duration::from_millis(1500);
 pub(crate) struct Run {
     pub(crate) telling: Telling,
     pub(crate) simulated: Simulated,
+    pub(crate) looked_up: LookedUp,
+}
+
+impl Run {
+    /// Whether what takes so long still leaves time to tell.
+    pub(crate) fn has_time_for(&self, length: Duration) -> bool {
+        remaining(self.telling.deadline) > length + 2 * RESERVE
+    }
 }
 
 impl<S: Store> Triage<S> {
@@ -136,7 +146,11 @@ impl<S: Store> Triage<S> {
         let mut report = Report::default();
         records.iter().for_each(|_| report.add(Metric::Received, 1));
         let records = records.into_iter().map(|(message, record)| (message, record.kept())).collect();
-        let mut run = Run { telling: Telling::new(deadline, PATIENCE), simulated: Simulated::default() };
+        let mut run = Run {
+            telling: Telling::new(deadline, PATIENCE),
+            simulated: Simulated::default(),
+            looked_up: LookedUp::default(),
+        };
         self.handle_kept(records, &mut run, &mut report).await;
         report.add(Metric::OwnDenials, run.telling.own_denials());
         report
@@ -250,6 +264,7 @@ impl<S: Store> Triage<S> {
                 }
             };
             self.simulate(&mut group, &documents, now, run).await;
+            self.look_up(&mut group, &documents, now, run).await;
             let telling = &run.telling;
             let mut left = BTreeSet::new();
             for planned in triage::plan(&group, &documents, now) {

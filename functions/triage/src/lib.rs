@@ -4,6 +4,7 @@
 //! internet: what it says about a case is computed again by whoever acts on it.
 
 mod canary;
+mod evidence;
 pub mod handle;
 mod simulated;
 mod tell;

@@ -91,7 +91,8 @@ fn assemble(config: Config) -> Result<Triage<DynamoStore>, Error> {
         store: DynamoStore::new(config.table),
         channels,
         setting: Setting { mode: config.grant_mode, guardrails },
-        simulator: (config.grant_mode != GrantMode::None).then(|| Iam::Aws(AwsIam::new())),
+        simulator: (config.grant_mode != GrantMode::None || config.looks_up).then(|| Iam::Aws(AwsIam::new())),
+        looks_up: config.looks_up,
         own_roles: config.own_roles,
         ahead_ms: 0,
     })

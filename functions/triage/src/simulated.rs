@@ -1,12 +1,13 @@
-//! The policy simulator's word, asked before a case is opened of which a grant hangs on it alone.
+//! The policy simulator's word, asked before a case is opened of which AWS gave no reason.
 //!
-//! AWS's old sentence gives no reason, and for a sensitive action that is only enough where the simulator says that nothing denies
-//! the call and nothing allows it. No answer leaves the fix to a person. Whoever gives something asks again: what is said here is for
-//! offering.
+//! For a sensitive action the old sentence is only enough where the simulator says that nothing denies the call and nothing allows
+//! it: no answer leaves the fix to a person. Elsewhere its word is evidence, and keeps a grant from being offered that something outweighs.
+//! Whoever gives something asks again: what is said here is for offering.
 
 use std::time::Duration;
 
 use access::{
+    evidence::Looked,
     simulation::question,
     triage::{Documents, Group, Now, opens},
 };
@@ -33,7 +34,9 @@ impl<S: Store> Triage<S> {
         let Some(simulator) = &self.simulator else { return };
         for arrivals in opens(group, documents, now) {
             let first = &arrivals.first;
-            if first.simulated.is_some() || !first.wants_simulation(&self.setting) || run.simulated.asked >= QUESTIONS {
+            let is_wanted =
+                first.wants_simulation(&self.setting) || self.looks_up && first.has_no_reason(&self.setting);
+            if first.simulated.is_some() || !is_wanted || run.simulated.asked >= QUESTIONS {
                 continue;
             }
             run.simulated.asked += 1;
@@ -49,6 +52,7 @@ impl<S: Store> Triage<S> {
                         run.telling.count_own_denial();
                     }
                     warn!(?why, case = first.case_id, "the policy simulator can't be asked: the fix is a person's");
+                    arrivals.first.evidence.simulator = Looked::Unheard;
                 }
             }
         }

@@ -11,6 +11,7 @@ use crate::{
     diagnose::{Diagnosed, Setting, diagnose_simulated},
     diagnosis::{Effect, PolicyType, Response},
     event::Record,
+    evidence::Evidence,
     framing::framed,
     notice::{CaseFacts, Together},
     simulation::Verdict,
@@ -149,6 +150,9 @@ pub struct Case {
     /// What the policy simulator said of the call when it was opened, if it was asked. Whoever gives something asks it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulated: Option<Verdict>,
+    /// What else was looked up when it was opened.
+    #[serde(default)]
+    pub evidence: Evidence,
     /// What was said when it was opened, for programs that read the table.
     pub diagnosis: serde_json::Value,
     /// An earlier case of the same call with another cause, or for the other audience.
@@ -220,6 +224,7 @@ impl Case {
             record: denial.record.clone(),
             has_open_case: arrivals.first.has_open_case,
             simulated: arrivals.first.simulated,
+            evidence: arrivals.first.evidence.clone(),
             diagnosis: serde_json::to_value(diagnosis).unwrap_or_default(),
             linked: None,
             shown_under: None,
@@ -287,6 +292,7 @@ impl Case {
             source_ips: &self.source_ips,
             linked: self.linked.as_deref(),
             together,
+            evidence: self.evidence.sentences(&Denial::of(self.record.clone()), self.simulated),
             page_url,
         }
     }

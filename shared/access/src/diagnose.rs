@@ -3,9 +3,10 @@
 use crate::{
     case::{self, Audience},
     classify::{Facts, Rule, classify},
-    denial::Denial,
-    diagnosis::{Apply, Diagnosis, Response, Risk, Scenario},
+    denial::{Denial, Refusal},
+    diagnosis::{Apply, Diagnosis, Effect, Response, Risk, Scenario},
     event::Record,
+    evidence::Evidence,
     grant::{self, GrantMode, Obstacle},
     guardrails::Guardrails,
     notice::Call,
@@ -37,6 +38,8 @@ pub struct Diagnosed {
     pub has_open_case: bool,
     /// What the policy simulator has said of the call, if it was asked.
     pub simulated: Option<Verdict>,
+    /// What else was looked up.
+    pub evidence: Evidence,
 }
 
 /// Diagnoses a record. `has_open_case`: the entity that a denied IAM call names has an open case here.
@@ -113,7 +116,7 @@ fn finish(
         remedies,
         documentation: documentation(rule, scenario),
     };
-    Diagnosed { denial, diagnosis, case_id, has_open_case, simulated }
+    Diagnosed { denial, diagnosis, case_id, has_open_case, simulated, evidence: Evidence::default() }
 }
 
 impl Diagnosed {
@@ -126,7 +129,20 @@ impl Diagnosed {
 
     /// The same with what the policy simulator says.
     pub fn with_simulation(self, setting: &Setting, verdict: Verdict) -> Self {
-        finish(self.denial, setting, self.has_open_case, Some(verdict), true)
+        let evidence = self.evidence;
+        Self { evidence, ..finish(self.denial, setting, self.has_open_case, Some(verdict), true) }
+    }
+
+    /// Whether somebody who reads of it would ask the policy simulator next: AWS named no policy, and the caller is somebody whose
+    /// policies it knows.
+    pub fn has_no_reason(&self, setting: &Setting) -> bool {
+        let principal = &self.diagnosis.principal;
+        let is_one_of_ours = matches!(principal.kind, PrincipalKind::IamUser | PrincipalKind::RoleSession)
+            && principal.account_id == self.diagnosis.account_id
+            && principal.account_id.as_deref().is_some_and(|account| setting.guardrails.grants.reach_account(account));
+        let is_refusal = self.denial.refusal == Refusal::AccessDenied;
+        let cause = &self.diagnosis.cause;
+        is_one_of_ours && is_refusal && cause.effect == Effect::Unknown && cause.policy_type.is_none()
     }
 
     /// What a notice shows of the call without judging it.

@@ -60,6 +60,7 @@ pub enum Obstacle {
     LakeResource,
     Cause,
     OldFormOfSensitive,
+    Simulated,
     SeveralClauses,
     Contradiction,
     Names,
@@ -88,6 +89,7 @@ impl Obstacle {
             Self::LakeResource => "CloudTrail Lake takes no new customers",
             Self::Cause => "another kind of policy than the caller's own decided, or AWS did not say which",
             Self::OldFormOfSensitive => "AWS gave no reason, and that is not enough for a sensitive action",
+            Self::Simulated => "the policy simulator says that something denies it, which no grant outweighs",
             Self::SeveralClauses => {
                 "AWS's sentence holds more than one reason, and one may have been written by the caller"
             }
@@ -134,6 +136,14 @@ pub fn obstacle(
         (
             rule == Rule::NoReason && denial.risk != Some(Risk::Routine) && simulated != Some(Verdict::ImplicitDeny),
             Obstacle::OldFormOfSensitive,
+        ),
+        (
+            rule == Rule::NoReason
+                && matches!(
+                    simulated,
+                    Some(Verdict::ExplicitDeny | Verdict::DeniedByOrganization | Verdict::DeniedByBoundary)
+                ),
+            Obstacle::Simulated,
         ),
         (sentence.is_some_and(|s| s.clauses > 1), Obstacle::SeveralClauses),
         (

@@ -24,6 +24,7 @@ pub mod denial;
 pub mod diagnose;
 pub mod diagnosis;
 pub mod event;
+pub mod evidence;
 mod framing;
 pub mod grant;
 pub mod guardrails;

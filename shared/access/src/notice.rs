@@ -79,6 +79,8 @@ pub struct CaseFacts<'a> {
     pub linked: Option<&'a str>,
     /// Other cases of this principal within ten minutes.
     pub together: &'a [Together],
+    /// What was looked up when it was opened, in sentences.
+    pub evidence: Vec<String>,
     /// Where the case can be read.
     pub page_url: Option<&'a str>,
 }

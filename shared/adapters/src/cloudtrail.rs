@@ -54,14 +54,32 @@ impl CloudTrail {
         self.client.list_trails().send().await.map(drop).map_err(|error| sort_error(&error))
     }
 
+    /// The home Region of the trail of a name; `None` where there is none.
+    /// <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DescribeTrails.html>
+    pub async fn home_of(&self, trail: &str) -> Result<Option<String>, AwsError> {
+        let asked = self.client.describe_trails().trail_name_list(trail).include_shadow_trails(true).send().await;
+        let trails = asked.map_err(|error| sort_error(&error))?.trail_list.unwrap_or_default();
+        let found = trails.into_iter().find(|found| found.name.as_deref() == Some(trail));
+        Ok(found.map(|found| found.home_region.unwrap_or_default()))
+    }
+
     /// The newest fifty calls of one operation since a time. Seconds since 1970.
     pub async fn calls(&self, event_name: &str, from: i64) -> Result<Vec<Event>, AwsError> {
-        let name = LookupAttribute::builder()
-            .attribute_key(LookupAttributeKey::EventName)
-            .attribute_value(event_name)
+        self.newest(LookupAttributeKey::EventName, event_name, from).await
+    }
+
+    /// The newest fifty calls by a user or session of this name since a time. Seconds since 1970.
+    pub async fn calls_by(&self, user_name: &str, from: i64) -> Result<Vec<Event>, AwsError> {
+        self.newest(LookupAttributeKey::Username, user_name, from).await
+    }
+
+    async fn newest(&self, key: LookupAttributeKey, value: &str, from: i64) -> Result<Vec<Event>, AwsError> {
+        let attribute = LookupAttribute::builder()
+            .attribute_key(key)
+            .attribute_value(value)
             .build()
             .map_err(|why| AwsError::Refused(why.to_string()))?;
-        let asked = self.client.lookup_events().lookup_attributes(name).start_time(DateTime::from_secs(from));
+        let asked = self.client.lookup_events().lookup_attributes(attribute).start_time(DateTime::from_secs(from));
         let found = asked.max_results(50).send().await.map_err(|error| sort_error(&error))?;
         Ok(found.events.unwrap_or_default().into_iter().map(|event| read(event, from)).collect())
     }

@@ -76,6 +76,8 @@ pub struct Config {
     pub slack_api: Option<String>,
     /// `TRAILPASS_OWN_ROLES`: ARNs of this stack's own roles, whose denials are never cases.
     pub own_roles: Vec<String>,
+    /// `TRAILPASS_LOOK_UP`: whether CloudTrail and the simulator are asked for what is only said.
+    pub looks_up: bool,
     /// `TRAILPASS_ALLOW_DIRECT_INVOKE`: whether one bare event is taken beside SQS's batches.
     pub allow_direct_invoke: bool,
     /// `TRAILPASS_GUARDRAILS`: the operator's guardrails, unread.
@@ -118,6 +120,7 @@ const TABLE: &str = "TRAILPASS_TABLE";
 const TOKEN: &str = "TRAILPASS_SLACK_BOT_TOKEN_SECRET";
 const SLACK_API: &str = "TRAILPASS_SLACK_API";
 const OWN_ROLES: &str = "TRAILPASS_OWN_ROLES";
+const LOOK_UP: &str = "TRAILPASS_LOOK_UP";
 const DIRECT: &str = "TRAILPASS_ALLOW_DIRECT_INVOKE";
 const GRANT_MODE: &str = "TRAILPASS_GRANT_MODE";
 const GRANT_MODES: [(&str, GrantMode); 3] =
@@ -137,6 +140,7 @@ impl Config {
             alarms: reader.audience("ALARMS", token.as_deref()),
             slack_api: reader.checked(SLACK_API, |url| url.contains("://"), "an address such as https://slack.com/api"),
             own_roles: reader.own_roles(),
+            looks_up: reader.one_of(LOOK_UP, &[("true", true), ("false", false)]).unwrap_or(false),
             allow_direct_invoke: reader.one_of(DIRECT, &[("true", true), ("false", false)]).unwrap_or(false),
             guardrails: reader.get("TRAILPASS_GUARDRAILS"),
             grant_mode: reader.one_of(GRANT_MODE, &GRANT_MODES).unwrap_or_default(),
@@ -328,6 +332,7 @@ mod tests {
             alarms: Audience::default(),
             slack_api: None,
             own_roles: vec![],
+            looks_up: false,
             allow_direct_invoke: false,
             guardrails: None,
             grant_mode: GrantMode::None,
@@ -360,6 +365,7 @@ mod tests {
                 "arn:aws:iam::111122223333:role/trailpass/triage, arn:aws:iam::111122223333:role/decide,",
             ),
             ("TRAILPASS_ALLOW_DIRECT_INVOKE", "true"),
+            ("TRAILPASS_LOOK_UP", "true"),
             ("TRAILPASS_GUARDRAILS", "{\"protected\": []}"),
             ("TRAILPASS_GRANT_MODE", "managed"),
             ("TRAILPASS_MAC_KEY", "arn:aws:kms:eu-west-1:111122223333:key/vouch"),
@@ -385,7 +391,7 @@ mod tests {
             config.own_roles,
             ["arn:aws:iam::111122223333:role/trailpass/triage", "arn:aws:iam::111122223333:role/decide"]
         );
-        assert!(config.allow_direct_invoke);
+        assert!(config.allow_direct_invoke && config.looks_up);
         assert_eq!(config.slack_api.as_deref(), Some("http://127.0.0.1:9/api"));
         assert_eq!(config.guardrails.as_deref(), Some("{\"protected\": []}"));
         assert_eq!(config.grant_mode, GrantMode::Managed);

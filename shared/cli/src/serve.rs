@@ -322,6 +322,7 @@ impl Machine {
                 channels: channels()?,
                 setting: setting.clone(),
                 simulator: None,
+                looks_up: false,
                 own_roles: Vec::new(),
                 ahead_ms,
             },

@@ -18,6 +18,7 @@ mod canary;
 mod decisions;
 mod desk;
 mod effect;
+mod evidence;
 mod flood;
 mod grants;
 mod history;

@@ -233,7 +233,7 @@ async fn where_nothing_is_granted_nothing_more_is_asked() {
 }
 
 /// IAM's policy simulator, which the emulator hasn't got: it says this of every call, or nothing at all.
-async fn simulator(word: Option<&'static str>) -> (Server, Arc<Mutex<Vec<String>>>) {
+pub async fn simulator(word: Option<&'static str>) -> (Server, Arc<Mutex<Vec<String>>>) {
     let asked = Arc::<Mutex<Vec<String>>>::default();
     let heard = asked.clone();
     let server = Server::start(move |request: Request| {

@@ -122,6 +122,12 @@ pub fn settings(notice: &Notice<'_>) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
+/// What was looked up, as it may be shown: a sentence for each question.
+pub fn evidence(notice: &Notice<'_>) -> Vec<String> {
+    let found = notice.case.iter().flat_map(|case| &case.evidence);
+    found.map(|sentence| shown(sentence, escape::SENTENCE).to_string()).collect()
+}
+
 /// The rule's own words as a sentence.
 pub fn rule_sentence(diagnosis: &Diagnosis) -> String {
     sentence(diagnosis.rule.title())

@@ -181,6 +181,8 @@ fn call(notice: &Notice<'_>) -> Markup {
             dd { (time.as_deref().unwrap_or(words::ABSENT)) }
             dt { "Why" }
             dd { (facts::why(notice)) }
+            @let found = facts::evidence(notice);
+            @if !found.is_empty() { dt { "Looked up" } dd { @for sentence in &found { p { (sentence) } } } }
             @if let Some(case) = &notice.case {
                 dt { "Case" }
                 dd {

@@ -26,6 +26,8 @@ const HEADER: usize = 148;
 const VALUE: usize = 260;
 /// A sentence of a section: why, a reason, a step.
 const SENTENCE: usize = 560;
+/// What was looked up, at most.
+const EVIDENCE: usize = 600;
 /// What became of a request: two sentences, of which names make the most.
 const PROGRESS: usize = 440;
 /// The policy, in a section that may hold 3,000.
@@ -78,15 +80,16 @@ pub(super) fn progress(notice: &Notice<'_>, progress: &Progress, sentences: &str
 fn written(notice: &Notice<'_>, asked: &Asked<'_>) -> Value {
     let fits = |message: &Value| message.to_string().chars().count() <= WHOLE;
     let message = composed(notice, asked, POLICY);
-    if matches!(asked, Asked::Nothing) || fits(&message) {
+    if fits(&message) {
         return message;
     }
     let message = composed(notice, asked, POLICY_BESIDE);
     match asked {
+        Asked::Nothing => message,
         _ if fits(&message) => message,
         // What was decided counts more than what else could have been; that stands on the page.
         Asked::Decided(_) | Asked::Progress(..) => composed(notice, asked, 0),
-        Asked::Nothing | Asked::Offer(_) => composed(notice, &Asked::Nothing, POLICY),
+        Asked::Offer(_) => written(notice, &Asked::Nothing),
     }
 }
 
@@ -98,6 +101,10 @@ fn composed(notice: &Notice<'_>, asked: &Asked<'_>, policy: usize) -> Value {
         let mut line = String::from("*AWS's words, of which callers write parts:* ");
         escape::code(&mut line, &shown(sentence, 400).to_string(), 420);
         blocks.push(section(line));
+    }
+    let found = facts::evidence(notice);
+    if !found.is_empty() {
+        blocks.push(labelled_within("Looked up", &found.join(" "), EVIDENCE));
     }
     if diagnosis.response == Response::RaiseAlarm {
         alarm(&mut blocks, diagnosis);

@@ -61,6 +61,9 @@ pub fn write(notice: &Notice<'_>, style: Style) -> String {
     if let Some(sentence) = advice::sentence(notice) {
         page.more(format_args!("AWS's words, of which callers write parts: \"{}\"", shown(sentence, 400)));
     }
+    for (index, found) in facts::evidence(notice).iter().enumerate() {
+        if index == 0 { page.item("Found", found) } else { page.more(found) }
+    }
     page.gap();
     if diagnosis.response == Response::RaiseAlarm {
         alarm(&mut page, notice);

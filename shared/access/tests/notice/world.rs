@@ -46,6 +46,7 @@ impl World {
             source_ips: &self.lists[1],
             linked: self.linked.as_deref(),
             together: &self.together,
+            evidence: self.lists[0].clone(),
             page_url: self.page_url.as_deref(),
         };
         Notice { case: Some(case), ..self.alone() }

@@ -31,6 +31,7 @@ pub(super) fn notification(notice: &Notice<'_>) -> Value {
         ("Where", format!("{}, account {}", fact(&diagnosis.region), fact(&diagnosis.account_id))),
         ("When", diagnosis.event_time.as_deref().map_or_else(|| words::ABSENT.to_owned(), escape::time)),
         ("Why", facts::why(notice)),
+        ("Looked up", facts::evidence(notice).join(" ")),
         ("Now", advice::what_happens(diagnosis, notice.case.is_some()).to_owned()),
     ] {
         if text.is_empty() {
