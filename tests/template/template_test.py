@@ -6,6 +6,7 @@ corpus_test  the same against every record of events/triage
 powers_test  who may do what, with an evaluator of our own that looks at conditions
 grants_test  the same for approvals and grants
 local_test   created on a local stand-in for AWS, and events sent through the rules
+doctor_test  the same looked at by `trailpass doctor`, which `cargo build -p cli` or the tests have built
 
 Nothing here leaves this machine: the stand-in listens on the loopback, on a port that the system chooses.
 """
@@ -18,7 +19,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-MODULES = ("shape_test", "rules_test", "corpus_test", "powers_test", "grants_test", "local_test")
+MODULES = ("shape_test", "rules_test", "corpus_test", "powers_test", "grants_test", "local_test", "doctor_test")
 
 
 def main(arguments):

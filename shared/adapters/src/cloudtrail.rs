@@ -6,7 +6,8 @@
 use aws_config::Region;
 use aws_sdk_cloudtrail::{
     Client,
-    types::{LookupAttribute, LookupAttributeKey},
+    operation::get_event_selectors::GetEventSelectorsOutput,
+    types::{LookupAttribute, LookupAttributeKey, ReadWriteType},
 };
 use aws_smithy_types::DateTime;
 
@@ -16,6 +17,17 @@ use crate::http::{AwsError, sdk_config, sort_error};
 #[derive(Debug, Clone)]
 pub struct CloudTrail {
     client: Client,
+}
+
+/// A trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trail {
+    /// Its ARN.
+    pub arn: String,
+    /// Whether it logs now.
+    pub is_logging: bool,
+    /// Whether management events that only read are among what it logs.
+    pub sees_reads: bool,
 }
 
 /// An event of the history.
@@ -47,6 +59,25 @@ impl CloudTrail {
             config.set_region(Some(Region::new(region.to_owned())));
         }
         Self { client: Client::from_conf(config.build()) }
+    }
+
+    /// Every trail that the Region knows, shadows of others' included, and what it logs.
+    pub async fn trails(&self) -> Result<Vec<Trail>, AwsError> {
+        let asked = self.client.describe_trails().include_shadow_trails(true).send().await;
+        let found = asked.map_err(|error| sort_error(&error))?.trail_list.unwrap_or_default();
+        let mut trails = Vec::new();
+        for found in found {
+            let arn = found.trail_arn.unwrap_or_default();
+            let status = self.client.get_trail_status().name(&arn).send().await;
+            let selectors = self.client.get_event_selectors().trail_name(&arn).send().await;
+            let selectors = selectors.map_err(|error| sort_error(&error))?;
+            trails.push(Trail {
+                arn,
+                is_logging: status.map_err(|error| sort_error(&error))?.is_logging.unwrap_or(false),
+                sees_reads: sees_reads(&selectors),
+            });
+        }
+        Ok(trails)
     }
 
     /// Whether trails may be listed: asked for that alone.
@@ -106,4 +137,26 @@ fn read(event: aws_sdk_cloudtrail::types::Event, otherwise: i64) -> Event {
         id: event.event_id.unwrap_or_default(),
         time: event.event_time.map_or(otherwise, |time| time.secs()),
     }
+}
+
+/// Whether management events that only read are selected, CloudTrail's own among them. Of selectors of the newer kind one has to take
+/// management events and to leave none of these out.
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-management-events-with-cloudtrail.html>
+fn sees_reads(selectors: &GetEventSelectorsOutput) -> bool {
+    let basic = selectors.event_selectors().iter().any(|selector| {
+        let takes_reads = !matches!(selector.read_write_type(), Some(ReadWriteType::WriteOnly));
+        selector.include_management_events() != Some(false) && takes_reads
+    });
+    basic
+        || selectors.advanced_event_selectors().iter().any(|selector| {
+            let field = |name: &str| selector.field_selectors().iter().find(|field| field.field() == name);
+            let is =
+                |name: &str, value: &str| field(name).is_some_and(|field| field.equals().iter().any(|is| is == value));
+            let leaves_out_reads = is("readOnly", "false");
+            let leaves_out_cloudtrail = field("eventSource").is_some_and(|field| {
+                let own = "cloudtrail.amazonaws.com".to_owned();
+                field.not_equals().contains(&own) || !field.equals().is_empty() && !field.equals().contains(&own)
+            });
+            is("eventCategory", "Management") && !leaves_out_reads && !leaves_out_cloudtrail
+        })
 }

@@ -6,7 +6,7 @@
 //! try, refused for good, or a permission that we lack ourselves.
 //!
 //! Features: `aws` brings DynamoDB, SNS, Secrets Manager and Slack with the only HTTP and TLS stack of the project; `cloudtrail`, `iam`, `kms`,
-//! `parameters`, `s3` and `sts` add CloudTrail, IAM, KMS, Systems Manager, S3 and STS;
+//! `parameters`, `s3` and `sts` add CloudTrail, IAM, KMS, Systems Manager, S3 and STS; `deployed` all that a stack is looked at with;
 //! `embedded` brings the store of a single machine. Without `aws` no TLS code is compiled.
 
 pub mod audit;
@@ -14,6 +14,8 @@ pub mod channel;
 #[cfg(feature = "cloudtrail")]
 pub mod cloudtrail;
 pub mod config;
+#[cfg(feature = "deployed")]
+pub mod deployed;
 #[cfg(feature = "aws")]
 pub mod http;
 pub mod iam;

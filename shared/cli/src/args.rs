@@ -49,9 +49,30 @@ pub enum Command {
     /// What waits for an answer, and what was given.
     #[command(flatten)]
     Desk(Desk),
+    /// Look for what a deployed stack lacks: what it does not hear, whom it does not tell, what it may not do or should not
+    #[cfg(feature = "aws")]
+    #[command(after_long_help = DOCTOR)]
+    Doctor(Doctor),
     /// Print what makes a shell complete this command's words
     #[command(after_help = COMPLETIONS)]
     Completions(Completions),
+}
+
+/// The arguments of `doctor`.
+#[cfg(feature = "aws")]
+#[derive(Debug, Arguments)]
+pub struct Doctor {
+    /// The deployed stack of this name, in the account and Region of your AWS credentials
+    #[arg(long, value_name = "NAME", default_value = "trailpass")]
+    pub stack: String,
+
+    /// How to tell it
+    #[arg(long, value_enum, default_value_t = Shape::Text)]
+    pub format: Shape,
+
+    /// Post a message to each of the stack's Slack channels, as the stack would; nothing else here changes anything
+    #[arg(long)]
+    pub slack_test: bool,
 }
 
 /// The arguments of `completions`.
@@ -247,6 +268,17 @@ Status:
   0  everything was explained
   1  something could not be read: it is named with its position, and the rest is explained
   2  wrong usage"#;
+
+/// What `doctor --help` says last.
+#[cfg(feature = "aws")]
+const DOCTOR: &str = "\
+Each line is one part of the stack: ok, warning, problem, or unknown where it could not be looked at, and what to do.
+It reads only, and needs what it reads with; a permission that you lack hides that part and no other.
+
+Status:
+  0  nothing is a problem, and everything could be looked at
+  1  something is a problem, or could not be looked at
+  2  wrong usage";
 
 const COMPLETIONS: &str = "\
 Where it goes:

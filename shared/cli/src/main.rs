@@ -9,6 +9,8 @@
 mod args;
 mod completions;
 mod desk;
+#[cfg(feature = "aws")]
+mod doctor;
 mod emit;
 mod explain;
 mod files;
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         args::Command::Scan(scan) => scan::run(&scan),
         args::Command::Serve(serve) => serve::run(&serve),
         args::Command::Completions(wanted) => completions::run(&wanted),
+        #[cfg(feature = "aws")]
+        args::Command::Doctor(doctor) => doctor::run(&doctor),
         args::Command::Desk(verb) => desk::run(&verb),
     }
 }

@@ -102,7 +102,7 @@ pub struct Listing {
 pub enum Shape {
     /// A table that fits the terminal
     Text,
-    /// One JSON object a line, with the whole history
+    /// One JSON object a line, with everything there is
     Json,
 }
 
