@@ -78,7 +78,7 @@ impl<S: Store> Door<S> {
         let notice = Notice {
             diagnosis: &diagnosed.diagnosis,
             call: &diagnosed.call(),
-            case: Some(case.facts(&together, None)),
+            case: Some(case.facts(&diagnosed, &together, None)),
             grant_mode: setting.mode,
         };
         let best = diagnosed.diagnosis.remedies.iter().find(|remedy| remedy.apply == Apply::OnApproval);

@@ -6,8 +6,7 @@
 use std::time::Duration;
 
 use access::{
-    case::Case,
-    diagnose::Diagnosed,
+    denial::Denial,
     reconcile::{Effect, Grant, State},
     simulation::{Verdict, question},
 };
@@ -37,23 +36,23 @@ impl<S: Store> Reconcile<S> {
         if known.decision.is_none() || matches!(before, Some(Effect::Used(_))) || !run.has_time() {
             return before;
         }
-        let refused = Case { simulated: Some(Verdict::ImplicitDeny), ..case.clone() }.diagnosed(&self.setting);
+        let refused = || Denial::of(case.record.clone());
         match before {
-            None => Some(Effect::Simulated(self.verdict(&refused).await)),
+            None => Some(Effect::Simulated(self.verdict(&refused(), grant).await)),
             Some(_) if run.lookups > 0 && self.asks_history => {
                 run.lookups -= 1;
-                first_use(grant, &refused).await.map(Effect::Used).or(before)
+                first_use(grant, &refused()).await.map(Effect::Used).or(before)
             }
             Some(_) => before,
         }
     }
 
-    async fn verdict(&self, refused: &Diagnosed) -> Verdict {
-        let Some(question) = question(&refused.denial, self.now()) else { return Verdict::Unknown };
+    async fn verdict(&self, refused: &Denial, grant: &Grant) -> Verdict {
+        let Some(question) = question(refused, self.now()) else { return Verdict::Unknown };
         match tokio::time::timeout(MOST, self.iam.simulate(&question)).await {
             Ok(Ok(verdict)) => verdict,
             Ok(Err(why)) => {
-                info!(%why, case = refused.case_id, "the policy simulator was not heard on what was given");
+                info!(%why, case = grant.case_id, "the policy simulator was not heard on what was given");
                 Verdict::Unknown
             }
             Err(_) => Verdict::Unknown,
@@ -63,24 +62,23 @@ impl<S: Store> Reconcile<S> {
 
 /// The first of the newest calls that succeeded, by whoever holds the grant.
 #[cfg(feature = "aws")]
-async fn first_use(grant: &Grant, refused: &Diagnosed) -> Option<i64> {
-    let denial = &refused.denial;
-    let (region, name) = (denial.place.region.as_deref()?, denial.record.event_name.as_deref()?);
+async fn first_use(grant: &Grant, refused: &Denial) -> Option<i64> {
+    let (region, name) = (refused.place.region.as_deref()?, refused.record.event_name.as_deref()?);
     let ask = async { adapters::cloudtrail::CloudTrail::of(Some(region)).await.calls(name, grant.decided_at).await };
     let events = match tokio::time::timeout(MOST, ask).await {
         Ok(Ok(events)) => events,
         Ok(Err(why)) => {
-            info!(%why, case = refused.case_id, "the event history was not heard on whether it was used");
+            info!(%why, case = grant.case_id, "the event history was not heard on whether it was used");
             return None;
         }
         Err(_) => return None,
     };
     let records = events.iter().flat_map(|event| access::event::read(&event.record)).filter_map(Result::ok);
-    records.filter_map(|record| grant.used_in(denial, &record)).min()
+    records.filter_map(|record| grant.used_in(refused, &record)).min()
 }
 
 #[cfg(not(feature = "aws"))]
 #[allow(clippy::unused_async, reason = "with AWS there is somebody to wait for")]
-async fn first_use(_: &Grant, _: &Diagnosed) -> Option<i64> {
+async fn first_use(_: &Grant, _: &Denial) -> Option<i64> {
     None
 }

@@ -70,7 +70,7 @@ pub(crate) async fn tell(
     let notice = Notice {
         diagnosis: &diagnosed.diagnosis,
         call: &diagnosed.call(),
-        case: Some(case.facts(&[], page_url.as_deref())),
+        case: Some(case.facts(&diagnosed, &[], page_url.as_deref())),
         grant_mode: setting.mode,
     };
     let mark = progress.to_string();

@@ -37,18 +37,21 @@ impl<S: Store> Triage<S> {
             return;
         }
         for arrivals in opens(group, documents, now) {
+            if run.looked_up.cases >= CASES || run.looked_up.is_silent || !run.has_time_for(MOST) {
+                return;
+            }
             let first = &mut arrivals.first;
             let account = first.diagnosis.account_id.as_deref();
             let is_here = account.is_some_and(|account| self.setting.guardrails.grants.reach_account(account));
             let is_wanted = first.diagnosis.response != Response::RaiseAlarm
                 && is_here
                 && first.evidence.refused == Looked::NotAsked;
-            if !is_wanted || run.looked_up.cases >= CASES || run.looked_up.is_silent || !run.has_time_for(MOST) {
+            if !is_wanted {
                 continue;
             }
             run.looked_up.cases += 1;
             let (found, is_silent) = asked(&first.denial, now.seconds()).await;
-            first.evidence = Evidence { simulator: first.evidence.simulator.clone(), ..found };
+            first.evidence = Evidence { is_simulator_silent: first.evidence.is_simulator_silent, ..found };
             run.looked_up.is_silent = is_silent;
         }
     }
@@ -84,7 +87,7 @@ async fn asked(denial: &access::denial::Denial, now: i64) -> (Evidence, bool) {
     // Side by side: the time of both is the time of one.
     let begun = std::time::Instant::now();
     let (trail, refused) = tokio::join!(Box::pin(trail), Box::pin(refused));
-    (Evidence { trail, simulator: Looked::NotAsked, refused }, begun.elapsed() >= MOST)
+    (Evidence { trail, refused, ..Evidence::default() }, begun.elapsed() >= MOST)
 }
 
 #[cfg(feature = "aws")]

@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use access::{
-    evidence::Looked,
     simulation::question,
     triage::{Documents, Group, Now, opens},
 };
@@ -52,7 +51,7 @@ impl<S: Store> Triage<S> {
                         run.telling.count_own_denial();
                     }
                     warn!(?why, case = first.case_id, "the policy simulator can't be asked: the fix is a person's");
-                    arrivals.first.evidence.simulator = Looked::Unheard;
+                    arrivals.first.evidence.is_simulator_silent = true;
                 }
             }
         }

@@ -255,7 +255,7 @@ impl Shown {
         Notice {
             diagnosis: &self.diagnosed.diagnosis,
             call: &self.call,
-            case: Some(case.facts(&self.together, self.page_url.as_deref())),
+            case: Some(case.facts(&self.diagnosed, &self.together, self.page_url.as_deref())),
             grant_mode: self.mode,
         }
     }

@@ -281,8 +281,13 @@ impl Case {
         diagnose_simulated(self.record.clone(), setting, self.has_open_case, self.simulated)
     }
 
-    /// What a notice shows of it beside the diagnosis.
-    pub fn facts<'a>(&'a self, together: &'a [Together], page_url: Option<&'a str>) -> CaseFacts<'a> {
+    /// What a notice shows of it beside the diagnosis. `diagnosed`: the case's own.
+    pub fn facts<'a>(
+        &'a self,
+        diagnosed: &Diagnosed,
+        together: &'a [Together],
+        page_url: Option<&'a str>,
+    ) -> CaseFacts<'a> {
         CaseFacts {
             id: &self.id,
             count: self.count,
@@ -292,7 +297,7 @@ impl Case {
             source_ips: &self.source_ips,
             linked: self.linked.as_deref(),
             together,
-            evidence: self.evidence.sentences(&Denial::of(self.record.clone()), self.simulated),
+            evidence: self.evidence.sentences(&diagnosed.denial, self.simulated),
             page_url,
         }
     }

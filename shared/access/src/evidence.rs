@@ -11,7 +11,6 @@ use crate::{
     arn::Arn,
     denial::{Denial, Refusal},
     event::Record,
-    principal::Caller,
     simulation::Verdict,
 };
 
@@ -39,8 +38,8 @@ pub enum Looked<T> {
 pub struct Evidence {
     /// The trail that the call was about.
     pub trail: Looked<Trail>,
-    /// What the policy simulator says, where AWS gave no reason. Only that it was not heard: what it said is the case's.
-    pub simulator: Looked<()>,
+    /// The policy simulator was asked and not heard. What it said is the case's.
+    pub is_simulator_silent: bool,
     /// What else the same principal was refused lately, and how often: the first few.
     pub refused: Looked<BTreeMap<String, u32>>,
 }
@@ -83,14 +82,17 @@ pub fn user_named(denial: &Denial) -> Option<&str> {
 pub fn refused_beside(denial: &Denial, records: impl IntoIterator<Item = Record>) -> BTreeMap<String, u32> {
     let mut refused = BTreeMap::new();
     for record in records {
-        let is_theirs =
-            Caller::of(record.user_identity.as_ref()).principal.unique_id == denial.caller.principal.unique_id;
-        let is_this = record.event_id.is_some() && record.event_id == denial.record.event_id;
         let other = Denial::of(record);
+        let is_theirs = other.caller.principal.unique_id == denial.caller.principal.unique_id;
+        let is_this = other.record.event_id.is_some() && other.record.event_id == denial.record.event_id;
         let is_refusal = matches!(other.refusal, Refusal::AccessDenied | Refusal::VpcEndpoint);
         let Some(action) = other.action.filter(|_| is_theirs && is_refusal && !is_this) else { continue };
-        if Some(&action) != denial.action.as_ref() && (refused.len() < ACTIONS || refused.contains_key(&action)) {
-            *refused.entry(action.chars().take(128).collect::<String>()).or_default() += 1;
+        if Some(&action) == denial.action.as_ref() {
+            continue;
+        }
+        let action: String = action.chars().take(128).collect();
+        if refused.len() < ACTIONS || refused.contains_key(&action) {
+            *refused.entry(action).or_default() += 1;
         }
     }
     refused
@@ -113,11 +115,8 @@ impl Evidence {
                 Some(format!("{trail} is a trail of all Regions; its home is {home}."))
             }
         };
-        let simulator = match (simulated, &self.simulator) {
-            (Some(verdict), _) => Some(said(verdict).to_owned()),
-            (None, Looked::Unheard) => Some("The policy simulator was not heard.".to_owned()),
-            (None, Looked::NotAsked | Looked::Found(())) => None,
-        };
+        let unheard = || self.is_simulator_silent.then_some("The policy simulator was not heard.");
+        let simulator = simulated.map(said).or_else(unheard).map(str::to_owned);
         let refused = match &self.refused {
             Looked::NotAsked => None,
             Looked::Unheard => Some("What else this principal was refused lately could not be looked up.".to_owned()),

@@ -13,27 +13,20 @@ use std::{io, process::ExitCode};
 use crate::{
     args::Desk,
     output::{self, visible},
-    source::Failure,
+    source::{self, Failure},
 };
 
 /// Runs a verb.
 pub fn run(verb: &Desk) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = runtime.map_err(|why| Failure::Failed(why.to_string())).and_then(|runtime| {
-        runtime.block_on(async {
-            match verb {
-                Desk::Cases(arguments) => lists::cases(arguments).await,
-                Desk::Grants(arguments) => lists::grants(arguments).await,
-                Desk::Approve(arguments) => answers::approve(arguments).await,
-                Desk::Reject(arguments) => answers::reject(arguments).await,
-                Desk::Revoke(arguments) => answers::revoke(arguments).await,
-                Desk::Console(arguments) => console::console(arguments).await,
-            }
-        })
-    });
-    done.unwrap_or_else(|failure| {
-        output::say(&failure);
-        failure.status()
+    source::run(async {
+        match verb {
+            Desk::Cases(arguments) => lists::cases(arguments).await,
+            Desk::Grants(arguments) => lists::grants(arguments).await,
+            Desk::Approve(arguments) => answers::approve(arguments).await,
+            Desk::Reject(arguments) => answers::reject(arguments).await,
+            Desk::Revoke(arguments) => answers::revoke(arguments).await,
+            Desk::Console(arguments) => console::console(arguments).await,
+        }
     })
 }
 

@@ -15,7 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use access::triage::{self, HourFile};
+use access::{
+    arn::Arn,
+    triage::{self, HourFile},
+};
 use adapters::{
     cloudtrail::CloudTrail,
     deployed::{Deployed, Function, Resource},
@@ -31,7 +34,7 @@ use self::finding::{Finding, State};
 use crate::{
     args::{Doctor, Shape},
     output::{self, json_line, visible},
-    source::{Failure, stack::Stack},
+    source::{self, Failure, stack::Stack},
     table::table,
 };
 
@@ -42,22 +45,12 @@ const SLACK: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(arguments: &Doctor) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let found = runtime.map_err(|why| Failure::Failed(why.to_string())).and_then(|runtime| {
-        runtime.block_on(async {
-            let found = look(arguments).await?;
-            tell(arguments.format, &found).map_err(|why| Failure::Failed(why.to_string()))?;
-            Ok(found)
-        })
-    });
-    match found {
-        Ok(found) if found.iter().all(|finding| finding.state <= State::Warning) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(failure) => {
-            output::say(&failure);
-            failure.status()
-        }
-    }
+    source::run(async {
+        let found = look(arguments).await?;
+        tell(arguments.format, &found).map_err(|why| Failure::Failed(why.to_string()))?;
+        let is_in_order = found.iter().all(|finding| finding.state <= State::Warning);
+        Ok(if is_in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
 }
 
 /// Looks at everything.
@@ -162,15 +155,17 @@ async fn roles(functions: &BTreeMap<&str, Function>, resources: &[Resource]) -> 
     let mut found = Vec::new();
     for power in powers::POWERS {
         let Some(function) = functions.get(power.function) else { continue };
+        let Some(Arn { partition, account, .. }) = Arn::parse(&function.role) else {
+            found.push(Finding::unknown("role", power.function, &AwsError::Refused("its role has no ARN".to_owned())));
+            continue;
+        };
         let named = resources.iter().find(|resource| resource.logical == power.on);
-        let account = function.role.split(':').nth(4).unwrap_or_default();
-        let partition = function.role.split(':').nth(1).unwrap_or("aws");
         let on = match (power.on, named) {
             ("role", _) => format!("arn:{partition}:iam::{account}:role/anybody"),
             // A key's name is its id; the simulator takes it for what it is asked about.
             (_, Some(resource)) if resource.kind == "AWS::KMS::Key" => {
                 let region = resources.iter().find(|resource| resource.kind == "AWS::SNS::Topic");
-                let region = region.and_then(|topic| topic.physical.split(':').nth(3)).unwrap_or_default();
+                let region = region.and_then(|topic| Arn::parse(&topic.physical)).map_or("", |topic| topic.region);
                 format!("arn:{partition}:kms:{region}:{account}:key/{}", resource.physical)
             }
             (_, Some(resource)) => resource.physical.clone(),

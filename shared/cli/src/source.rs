@@ -30,7 +30,7 @@ use local::Local;
 use crate::{
     args::Where,
     files::{self, CaseFile, Opened, Subject},
-    output::visible,
+    output::{self, visible},
 };
 
 /// One of the places.
@@ -50,6 +50,16 @@ pub enum Failure {
     Usage(String),
     /// It can't be done, and why. Status 1.
     Failed(String),
+}
+
+/// Runs a verb that waits for others; why it could not be done is said, and is the exit status.
+pub fn run(verb: impl Future<Output = Result<ExitCode, Failure>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(|why| Failure::Failed(why.to_string())).and_then(|runtime| runtime.block_on(verb));
+    done.unwrap_or_else(|failure| {
+        output::say(&failure);
+        failure.status()
+    })
 }
 
 impl Source {

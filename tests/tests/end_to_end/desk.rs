@@ -14,7 +14,7 @@ use std::{
 use access::decision;
 use serde_json::{Value, json};
 use tests::local::{
-    ACCOUNT, REGION,
+    ACCOUNT,
     aws::{Aws, Keys, element},
     function::Ended,
     http::{self, Reply, Response, Server},
@@ -22,10 +22,11 @@ use tests::local::{
 };
 
 use crate::{
-    TRAILPASS, USUAL, browser,
+    USUAL, browser,
     decisions::{ARN, Whole},
     grants::Who,
     role::enforce,
+    typed,
 };
 
 /// What an approver's own policy has to allow, and all of it.
@@ -94,20 +95,8 @@ impl Desk {
 
     /// A line that somebody types.
     fn command(&self, who: &str, words: &[&str]) -> Command {
-        let keys = &self.keys[who];
-        let mut command = Command::new(TRAILPASS);
-        command.args(words).env_clear().stdin(Stdio::null());
-        for (name, value) in [
-            ("AWS_ENDPOINT_URL", self.url.as_str()),
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", &keys.id),
-            ("AWS_SECRET_ACCESS_KEY", &keys.secret),
-            ("AWS_MAX_ATTEMPTS", "1"),
-            ("AWS_EC2_METADATA_DISABLED", "true"),
-            ("HOME", "/nonexistent"),
-        ] {
-            command.env(name, value);
-        }
+        let mut command = typed(&self.url, &self.keys[who]);
+        command.args(words);
         command
     }
 

@@ -9,14 +9,14 @@ mod lookup;
 use std::{
     fs,
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::Output,
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use serde_json::{Value, json};
 use tests::local::{REGION, aws::Keys};
 
-use crate::TRAILPASS;
+use crate::typed;
 
 /// What a run gave.
 #[derive(Debug)]
@@ -52,18 +52,8 @@ impl Ran {
 
 /// `trailpass scan --format json ARGUMENTS`, where AWS is at this address.
 async fn scan(aws: &str, arguments: &[&str]) -> Ran {
-    let keys = Keys::default();
-    let mut command = Command::new(TRAILPASS);
-    command.args(["scan", "--format", "json"]).args(arguments).env_clear().stdin(Stdio::null());
-    command.envs([
-        ("AWS_ENDPOINT_URL", aws),
-        ("AWS_REGION", REGION),
-        ("AWS_ACCESS_KEY_ID", &keys.id),
-        ("AWS_SECRET_ACCESS_KEY", &keys.secret),
-        ("AWS_MAX_ATTEMPTS", "1"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("HOME", "/nonexistent"),
-    ]);
+    let mut command = typed(aws, &Keys::default());
+    command.args(["scan", "--format", "json"]).args(arguments);
     let output = tokio::task::spawn_blocking(move || command.output().expect("it starts")).await;
     Ran::of(output.expect("it ends"))
 }

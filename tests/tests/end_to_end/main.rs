@@ -32,10 +32,13 @@ mod scope;
 mod serve;
 mod start;
 
-use std::time::Duration;
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use serde_json::Value;
-use tests::local::function::Counts;
+use tests::local::{REGION, aws::Keys, function::Counts};
 
 /// Triage's program.
 const TRIAGE: &str = env!("CARGO_BIN_EXE_triage-as-deployed");
@@ -54,6 +57,21 @@ const USUAL: Duration = Duration::from_secs(30);
 
 /// A short life, for what ends with an invocation's deadline.
 const SHORT: Duration = Duration::from_secs(4);
+
+/// The command as somebody types it who has these keys, where AWS is at this address: nothing of whoever runs the tests is in it.
+fn typed(aws: &str, keys: &Keys) -> Command {
+    let mut command = Command::new(TRAILPASS);
+    command.env_clear().stdin(Stdio::null()).envs([
+        ("AWS_ENDPOINT_URL", aws),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", &keys.id),
+        ("AWS_SECRET_ACCESS_KEY", &keys.secret),
+        ("AWS_MAX_ATTEMPTS", "1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("HOME", "/nonexistent"),
+    ]);
+    command
+}
 
 fn received(received: u64) -> Counts {
     Counts { received, ..Counts::default() }

@@ -137,7 +137,7 @@ pub async fn revoke(arguments: &Revoke) -> Result<ExitCode, Failure> {
 
 impl Answerable {
     fn notice<'a>(&'a self, source: &Source) -> Notice<'a> {
-        let case = Some(self.case.facts(&[], None));
+        let case = Some(self.case.facts(&self.diagnosed, &[], None));
         Notice { diagnosis: &self.diagnosed.diagnosis, call: &self.call, case, grant_mode: source.setting().mode }
     }
 }

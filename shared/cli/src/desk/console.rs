@@ -183,7 +183,7 @@ impl Console {
         let notice = Notice {
             diagnosis: &diagnosed.diagnosis,
             call: &diagnosed.call(),
-            case: Some(case.facts(&[], None)),
+            case: Some(case.facts(&diagnosed, &[], None)),
             grant_mode: source.setting().mode,
         };
         let standing = view.standing(case.opening, Some(&self.running.approver), false, reply);

@@ -211,7 +211,7 @@ async fn shown(machine: &Machine, id: &str, can_answer: bool, reply: Option<(&st
     let notice = Notice {
         diagnosis: &diagnosed.diagnosis,
         call: &diagnosed.call(),
-        case: Some(case.facts(&together, None)),
+        case: Some(case.facts(&diagnosed, &together, None)),
         grant_mode: setting.mode,
     };
     let standing = view.standing(case.opening, approver, machine.is_rehearsal(), reply);
