@@ -140,7 +140,9 @@ impl Diagnosed {
         let is_one_of_ours = matches!(principal.kind, PrincipalKind::IamUser | PrincipalKind::RoleSession)
             && principal.account_id == self.diagnosis.account_id
             && principal.account_id.as_deref().is_some_and(|account| setting.guardrails.grants.reach_account(account));
-        let is_refusal = self.denial.refusal == Refusal::AccessDenied;
+        // An alarm goes out at once.
+        let is_refusal =
+            self.denial.refusal == Refusal::AccessDenied && self.diagnosis.response != Response::RaiseAlarm;
         let cause = &self.diagnosis.cause;
         is_one_of_ours && is_refusal && cause.effect == Effect::Unknown && cause.policy_type.is_none()
     }

@@ -163,12 +163,16 @@ async fn silence_and_refusals_hold_up_nothing_and_are_said() {
 #[tokio::test]
 async fn an_alarm_waits_for_nobody() {
     let (server, asked) = cloudtrail(Arc::new(|_, _| None)).await;
-    let place = place("at-once", &server).await;
+    let mut place = place("at-once", &server).await;
+    let (simulates, questions) = simulator(None).await;
+    place.set("AWS_ENDPOINT_URL_IAM", &simulates.url());
     let mut function = place.function().await;
-    let done = function.batch(&bodies([&denial("mallory", "StopLogging").on_trail("audit")]), USUAL).await;
-    assert_eq!(done.counts, Counts { posted: 1, ..received(1) });
-    assert_eq!(place.slack.channel(ALARMS).len(), 1);
-    assert!(asked.lock().unwrap().is_empty());
+    let denials = [denial("mallory", "StopLogging"), denial("mallory", "DeleteTrail").because(NO_REASON)];
+    let denials = denials.map(|denial| denial.on_trail("audit"));
+    let done = function.batch(&bodies(&denials), USUAL).await;
+    assert_eq!(done.counts, Counts { posted: 2, ..received(2) });
+    assert_eq!(place.slack.channel(ALARMS).len(), 2);
+    assert!(asked.lock().unwrap().is_empty() && questions.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
