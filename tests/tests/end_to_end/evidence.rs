@@ -124,7 +124,7 @@ async fn where_the_trails_home_is() {
         _ => Some(history(&[])),
     }))
     .await;
-    let place = place("homes", &server).await;
+    let place = place("evidence-homes", &server).await;
     let mut function = place.function().await;
     for (user, trail, said) in [
         ("alice", "everywhere", "everywhere is a trail of all Regions; its home is us-east-1."),
@@ -145,7 +145,7 @@ async fn silence_and_refusals_hold_up_nothing_and_are_said() {
         ("nonsense", Some(Response::text(200, "<html>"))),
     ] {
         let (server, asked) = cloudtrail(Arc::new(move |_, _| answer.clone())).await;
-        let place = place(name, &server).await;
+        let place = place(&format!("evidence-{name}"), &server).await;
         let mut function = place.function().await;
         let began = Instant::now();
         let three = ["alice", "bob", "carol"].map(|user| denial(user, "GetTrailStatus").on_trail("audit"));
@@ -163,7 +163,7 @@ async fn silence_and_refusals_hold_up_nothing_and_are_said() {
 #[tokio::test]
 async fn an_alarm_waits_for_nobody() {
     let (server, asked) = cloudtrail(Arc::new(|_, _| None)).await;
-    let mut place = place("at-once", &server).await;
+    let mut place = place("evidence-at-once", &server).await;
     let (simulates, questions) = simulator(None).await;
     place.set("AWS_ENDPOINT_URL_IAM", &simulates.url());
     let mut function = place.function().await;
@@ -187,7 +187,7 @@ async fn what_comes_back_is_nobodys_to_choose() {
         _ => Some(history(&[record.clone()])),
     }))
     .await;
-    let place = place("hostile", &server).await;
+    let place = place("evidence-hostile", &server).await;
     let mut function = place.function().await;
     function.batch(&bodies([&denial("alice", "GetTrailStatus").on_trail("audit")]), USUAL).await;
     let message = serde_json::to_string(place.slack.channel(NOTICES)[0].versions.last().unwrap()).unwrap();

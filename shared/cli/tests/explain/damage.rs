@@ -212,7 +212,8 @@ fn large_lines() {
     );
 }
 
-/// A gzip bomb, read under a limit of memory that it would burst.
+/// A gzip bomb, read under a limit of memory that it would burst. What the program itself takes on the way in, which grows with what it
+/// can do, is not what a bomb costs: only data counts.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_bomb_costs_no_memory() {
@@ -226,7 +227,7 @@ fn a_bomb_costs_no_memory() {
     let output = Command::new("sh")
         .args([
             "-c",
-            "ulimit -v 100000; exec \"$0\" explain --format json \"$1\"",
+            "ulimit -d 40000; exec \"$0\" explain --format json \"$1\"",
             env!("CARGO_BIN_EXE_trailpass"),
             &path,
         ])
